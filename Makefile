@@ -1,0 +1,49 @@
+# cuewalk: `make demo` sets everything up and runs the built-in data; `make test` runs the tests.
+PYTHON ?= python3.11
+CORES ?= all
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+SNAKEMAKE = snakemake --profile workflow/profiles/default --cores $(CORES)
+
+.PHONY: demo test check format lock clean help
+
+help:
+	@echo "make demo    set up, run the built-in data from photographs to masks, name the report"
+	@echo "make test    set up, run all tests"
+	@echo "make check   lint, format, types"
+	@echo "make lock    renew requirements.lock after a change of pyproject.toml"
+	@echo "make clean   remove the environment (results stay)"
+
+demo: .venv/ready
+	@$(SNAKEMAKE)
+
+test: .venv/ready
+	@pytest
+
+check: .venv/ready
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+format: .venv/ready
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+# Built whole or not at all: `ready` is written last, and a broken environment is made anew.
+.venv/ready: requirements.lock pyproject.toml
+	@sh workflow/preflight.sh $(PYTHON)
+	@echo "Setting up .venv (about 6 GB to download and unpack, a few minutes)"
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@.venv/bin/python -m compileall -q -j 0 .venv/lib src >/dev/null || true
+	@touch $@
+
+lock: .venv/ready
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-annotate --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv

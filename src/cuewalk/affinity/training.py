@@ -1,0 +1,129 @@
+"""Training of AffinityNet on the confident labels (paper 4.3 and 5.4).
+
+SGD with momentum 0.9 and a learning rate that falls linearly from epoch to epoch, as in the
+released code; the last epoch's weights are used, since choosing among epochs would need labels of
+the evaluation photographs.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from cuewalk.affinity.loss import affinities, affinity_loss
+from cuewalk.affinity.net import AffinityNet
+from cuewalk.classifier.images import Loader, normalise, pil_squash, to_tensor
+from cuewalk.classifier.training import Progress
+from cuewalk.errors import InputError
+
+
+@dataclass(frozen=True)
+class AffinitySettings:
+    """How to train; the fields are keys of config section `affinitynet`."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    loss_scale: float
+    radius: int
+
+
+@dataclass(frozen=True)
+class AffinityEpoch:
+    """One line of history.csv: mean over the epoch's batches of the total loss and its parts."""
+
+    epoch: int
+    learning_rate: float
+    loss: float
+    foreground: float
+    background: float
+    negative: float
+
+
+class LabelledPhotographs(Dataset[tuple[Tensor, Tensor]]):
+    """Photographs with their label grids, coloured and mirrored at random.
+
+    Each item is a pure function of (seed, epoch, index). Mirroring is joint: labels commute with it.
+
+    Args:
+        load: index -> uint8 (H, W, 3).
+        labels: uint8 (n, g, g): 0 background, 255 neutral, other values classes.
+        size: side of the square that the network takes, pixels.
+        jitter: strengths of brightness, contrast, saturation and hue.
+    """
+
+    def __init__(
+        self, load: Loader, labels: np.ndarray, size: int, jitter: tuple[float, ...], seed: int
+    ) -> None:
+        self.load, self.labels, self.size, self.seed = load, labels, size, seed
+        self.jitter = v2.ColorJitter(*jitter) if any(jitter) else v2.Identity()
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image = to_tensor(pil_squash(self.load(index), self.size))
+        label = torch.from_numpy(self.labels[index])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(hash((self.seed, self.epoch, index)) & 0x7FFF_FFFF)
+            image = normalise(self.jitter(image))
+            return (image.flip(-1), label.flip(-1)) if torch.rand(()) < 0.5 else (image, label)
+
+
+def train_affinity(
+    net: AffinityNet,
+    photographs: LabelledPhotographs,
+    settings: AffinitySettings,
+    *,
+    seed: int,
+    device: torch.device,
+    workers: int = 0,
+    progress: Progress = lambda items, total, text: items,
+) -> Iterator[AffinityEpoch]:
+    """Train in place, one `AffinityEpoch` at a time.
+
+    Raises:
+        InputError: the loss is no longer finite.
+    """
+    net.to(device)
+    learning = [p for p in net.parameters() if p.requires_grad]
+    optimizer = torch.optim.SGD(
+        learning,
+        settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    order = torch.Generator().manual_seed(seed)
+    loader = DataLoader(
+        photographs, settings.batch_size, shuffle=True, generator=order, num_workers=workers
+    )
+    for epoch in range(settings.epochs):
+        photographs.epoch = epoch
+        rate = settings.learning_rate * (1 - epoch / settings.epochs)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        net.train()
+        text = f"affinitynet epoch {epoch + 1}/{settings.epochs}"
+        losses = []
+        for images, labels in progress(loader, len(photographs), text):
+            aff = affinities(net(images.to(device)), settings.radius)
+            loss = affinity_loss(
+                aff, labels.to(device), scale=settings.loss_scale, radius=settings.radius
+            )
+            if not torch.isfinite(loss.total):
+                raise InputError(
+                    f"affinitynet.learning_rate: the loss became {loss.total.item()} in epoch "
+                    f"{epoch + 1}; choose a smaller rate."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.total.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append([part.item() for part in (loss.total, loss.fg, loss.bg, loss.neg)])
+        yield AffinityEpoch(epoch + 1, rate, *np.mean(losses, axis=0).tolist())

@@ -1,0 +1,79 @@
+"""The digest of the code behind an artefact: what the syntax says, not how it is written.
+
+Snakemake sees neither imported modules nor the difference between a comment and a statement. This
+digest walks a stage's imports inside the package and hashes each module's syntax tree without
+docstrings, so formatting, comments and docstrings change nothing and a line of code does.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "cuewalk"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def code_digest(module: str) -> str:
+    """Hex digest of `module` (dotted, within the package) and all it imports from the package."""
+    lines = [f"{name} {_tree_digest(name)}" for name in sorted(imported_modules(module))]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def imported_modules(module: str) -> set[str]:
+    """The module itself and every module of the package that it imports, transitively."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_imports(name))
+    return found
+
+
+def _file(module: str) -> Path | None:
+    base = ROOT.joinpath(*module.split(".")[1:])
+    for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    path = _file(module)
+    if path is None:
+        raise ModuleNotFoundError(module)
+    return ast.parse(path.read_text())
+
+
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    names: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise ValueError(f"{module}: relative imports are not followed; name the package")
+    return tuple(sorted(n for n in names if n.split(".")[0] == PACKAGE and _file(n)))
+
+
+@cache
+def _tree_digest(module: str) -> str:
+    tree = _tree(module)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [n for n in node.body if not _is_docstring(n)] or [ast.Pass()]
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    # A bare string is a docstring or an attribute's description: neither runs.
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

@@ -1,0 +1,181 @@
+"""The classifier whose relevance becomes the cue: a timm Vision Transformer or hybrid (paper 4.1).
+
+Two ways to name one, both timm's own `VisionTransformer` with no model code of ours:
+
+* any timm VisionTransformer by name, hybrids included (`vit_base_r50_s16_384` is the paper's);
+* `composed`: a timm CNN cut at a stage as the stem, under N transformer blocks.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers import HybridEmbed, resample_abs_pos_embed
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+
+from cuewalk.errors import InputError
+from cuewalk.explain.support import check_supported
+
+COMPOSED = "composed"
+
+
+def build_model(spec: Mapping[str, Any], classes: int, *, weights: bool = True) -> VisionTransformer:
+    """Build the classifier that config section `classifier.model` describes.
+
+    Args:
+        spec: keys `name`, `weights`, `image_size`, and for `composed` also `stem` and `transformer`.
+        classes: number of logits.
+        weights: False leaves every weight at its random start, for a model about to be loaded.
+
+    Raises:
+        InputError: an unknown or unsupported timm model, or weights that do not fit it.
+    """
+    model = _composed(spec, classes, weights) if spec["name"] == COMPOSED else _named(spec, classes)
+    check_supported(model)
+    if weights and spec["weights"] not in ("none", "pretrained"):
+        load_weights(model, Path(spec["weights"]))
+    return model
+
+
+def _named(spec: Mapping[str, Any], classes: int) -> VisionTransformer:
+    if not timm.is_model(spec["name"].split(".")[0]):
+        raise InputError(
+            f"classifier.model.name: timm has no model {spec['name']!r}; "
+            "choose a Vision Transformer from timm.list_models('vit_*') or 'composed'."
+        )
+    options: dict[str, Any] = {"num_classes": classes, "pretrained": spec["weights"] == "pretrained"}
+    try:
+        return timm.create_model(spec["name"], img_size=spec["image_size"], **options)  # type: ignore[no-any-return]
+    except TypeError:
+        # Not a transformer that takes img_size: build it as it is and let the support check name it.
+        check_supported(timm.create_model(spec["name"], num_classes=classes))
+        raise
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"classifier.model.weights: timm could not fetch pretrained weights of {spec['name']!r} "
+            f"({type(error).__name__}); give the path of a local file instead."
+        ) from error
+
+
+def _composed(spec: Mapping[str, Any], classes: int, weights: bool) -> VisionTransformer:
+    transformer = spec["transformer"]
+    return VisionTransformer(
+        img_size=spec["image_size"],
+        patch_size=1,
+        embed_layer=partial(HybridEmbed, backbone=build_stem(spec["stem"], weights)),
+        embed_dim=transformer["width"],
+        depth=transformer["blocks"],
+        num_heads=transformer["heads"],
+        mlp_ratio=transformer["mlp_ratio"],
+        drop_path_rate=transformer["drop_path"],
+        num_classes=classes,
+    )
+
+
+def build_stem(stem: Mapping[str, Any], weights: bool) -> nn.Module:
+    """A timm CNN cut after feature level `stem.level`; it returns the maps of all levels up to there."""
+    try:
+        module = timm.create_model(
+            stem["name"],
+            pretrained=weights and stem["weights"] == "pretrained",
+            features_only=True,
+            out_indices=tuple(range(stem["level"] + 1)),
+            **stem["options"],
+        )
+    except Exception as error:
+        raise InputError(
+            f"classifier.model.stem: timm can't cut {stem['name']!r} at level {stem['level']} "
+            f"({str(error).splitlines()[0]}); choose another CNN or level."
+        ) from error
+    if weights and stem["weights"] not in ("none", "pretrained"):
+        _load_stem(module, Path(stem["weights"]))
+    return module
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from safetensors or a torch file; only tensors are ever unpickled."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such weights file; check the path in the config.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise InputError(f"{path}: not a readable weights file ({type(error).__name__}).") from error
+    except Exception as error:  # pickle refuses anything but tensors with errors of many types
+        raise InputError(f"{path}: holds more than tensors; export a plain state dict.") from error
+    return dict(state.get("model", state.get("state_dict", state)))
+
+
+def load_weights(model: VisionTransformer, path: Path) -> list[str]:
+    """Load a whole classifier; only a head of another class count may differ.
+
+    A position embedding of another grid is resampled. Returns the names that were left at their
+    random start (the head's), so that the caller can say so.
+
+    Raises:
+        InputError: any other tensor is missing, unknown or of another shape; the sentence lists them.
+    """
+    state = read_weights(path)
+    own = model.state_dict()
+    position = state.get("pos_embed")
+    if position is not None and position.shape != own["pos_embed"].shape:
+        state["pos_embed"] = resample_abs_pos_embed(
+            position,
+            new_size=model.patch_embed.grid_size,
+            num_prefix_tokens=0 if model.no_embed_class else model.num_prefix_tokens,
+        )
+    differs = {k for k in own if k in state and state[k].shape != own[k].shape}
+    absent = own.keys() - state.keys()
+    fresh = sorted(k for k in differs | absent if k.startswith("head."))
+    unknown = {k for k in state.keys() - own.keys() if not k.startswith("head.")}
+    wrong = sorted((differs | absent | unknown) - set(fresh))
+    if wrong:
+        raise InputError(f"{path}: does not fit the model; {_named_few(wrong)} did not load.")
+    model.load_state_dict({k: v for k, v in state.items() if k in own and k not in fresh}, strict=False)
+    return fresh
+
+
+def _load_stem(module: nn.Module, path: Path) -> None:
+    """Load the kept levels of a CNN; tensors of the levels that were cut off are not needed.
+
+    timm flattens dots to underscores in some feature extractors, so names are compared that way.
+    """
+    state = {k.replace(".", "_"): v for k, v in read_weights(path).items()}
+    own = module.state_dict()
+    counters = {k for k in own if k.endswith("num_batches_tracked")}
+    wrong = sorted(
+        k
+        for k in own.keys() - counters
+        if k.replace(".", "_") not in state or state[k.replace(".", "_")].shape != own[k].shape
+    )
+    if wrong:
+        raise InputError(f"{path}: does not fit the stem; {_named_few(wrong)} did not load.")
+    loaded = {k: state[k.replace(".", "_")] for k in own.keys() - counters}
+    module.load_state_dict(loaded, strict=False)
+
+
+def _named_few(names: list[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{len(names)} tensors ({', '.join(names[:most])}{more})"
+
+
+def stem_of(model: VisionTransformer) -> nn.Module:
+    """The convolutional stem of a hybrid.
+
+    Raises:
+        InputError: the model is a plain Vision Transformer and has none.
+    """
+    stem = getattr(model.patch_embed, "backbone", None)
+    if stem is None:
+        raise InputError(
+            "classifier.model.name: AffinityNet needs the CNN of a hybrid classifier and this model "
+            "has none; choose a hybrid such as vit_base_r50_s16_384, or 'composed'."
+        )
+    return stem  # type: ignore[no-any-return]

@@ -1,0 +1,171 @@
+"""Multi-label fine-tuning of the classifier on image-level labels (paper 5.4).
+
+The released code trains with SGD, momentum 0.9 and a learning rate that falls linearly from epoch
+to epoch; the paper's text names neither. Both are the defaults of the VOC config.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from cuewalk.classifier.images import Photographs
+from cuewalk.errors import InputError
+
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How to fine-tune; the fields are the keys of config section `classifier.training`."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    learning_rate: float
+    stem_learning_rate: float | None
+    momentum: float
+    weight_decay: float
+    schedule: str
+    warmup_epochs: float
+    batch_norm: str
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of history.csv: epoch from 1, learning rate at its start, mean training loss."""
+
+    epoch: int
+    learning_rate: float
+    train_loss: float
+
+
+def train(
+    model: VisionTransformer,
+    photographs: Photographs,
+    targets: Tensor,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    device: torch.device,
+    workers: int = 0,
+    progress: Progress = lambda items, total, text: items,
+) -> Iterator[Epoch]:
+    """Fine-tune in place with the multilabel soft margin loss, one `Epoch` at a time.
+
+    Args:
+        photographs: augmented training photographs, normalised.
+        targets: (n, classes) float, 1 where a class is present.
+        seed: of the order of photographs; their changes are seeded in `photographs`.
+        progress: wraps the iterable of steps (items, photographs in all, text).
+
+    Raises:
+        InputError: the loss is no longer finite.
+    """
+    model.to(device)
+    optimizer = make_optimizer(model, settings)
+    base = [group["lr"] for group in optimizer.param_groups]
+    order = torch.Generator().manual_seed(seed)
+    loader = DataLoader(
+        photographs, settings.batch_size, shuffle=True, generator=order, num_workers=workers
+    )
+    for epoch in range(settings.epochs):
+        photographs.epoch = epoch
+        _set_mode(model, settings)
+        losses: list[float] = []
+        steps = progress(loader, len(photographs), f"classifier epoch {epoch + 1}/{settings.epochs}")
+        for step, (images, indices) in enumerate(steps):
+            factor = rate_factor(settings, epoch + step / len(loader))
+            for group, rate in zip(optimizer.param_groups, base, strict=True):
+                group["lr"] = rate * factor
+            loss = F.multilabel_soft_margin_loss(model(images.to(device)), targets[indices].to(device))
+            if not torch.isfinite(loss):
+                raise InputError(
+                    f"classifier.training.learning_rate: the loss became {loss.item()} in epoch "
+                    f"{epoch + 1}; choose a smaller rate."
+                )
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            losses.append(loss.item() * len(images))
+        yield Epoch(epoch + 1, base[0] * rate_factor(settings, epoch), sum(losses) / len(photographs))
+
+
+def make_optimizer(model: VisionTransformer, settings: TrainSettings) -> torch.optim.Optimizer:
+    """SGD or AdamW over one group, or two where the stem of a hybrid has a learning rate of its own."""
+    stem = getattr(model.patch_embed, "backbone", None)
+    own = {id(p) for p in stem.parameters()} if stem is not None else set()
+    if settings.stem_learning_rate is None or not own:
+        groups = [{"params": list(model.parameters()), "lr": settings.learning_rate}]
+    else:
+        rest = [p for p in model.parameters() if id(p) not in own]
+        groups = [{"params": rest, "lr": settings.learning_rate}]
+        if settings.stem_learning_rate > 0:
+            groups.append({"params": list(stem.parameters()), "lr": settings.stem_learning_rate})
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, momentum=settings.momentum, weight_decay=settings.weight_decay
+        )
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+
+
+def rate_factor(settings: TrainSettings, epoch: float) -> float:
+    """Share of the full learning rate at a moment, `epoch` counting from 0 with fractions.
+
+    `linear` is the released code's: constant within an epoch, (1 - e / epochs) in epoch e.
+    `cosine` falls smoothly to zero. Warm-up rises linearly from zero before either.
+    """
+    warm = min(1.0, (epoch + 1e-3) / settings.warmup_epochs) if settings.warmup_epochs else 1.0
+    if settings.schedule == "linear":
+        return warm * (1 - math.floor(epoch) / settings.epochs)
+    return warm * 0.5 * (1 + math.cos(math.pi * min(1.0, epoch / settings.epochs)))
+
+
+def _set_mode(model: nn.Module, settings: TrainSettings) -> None:
+    """Training mode; batch norms whose statistics are `frozen` stay in evaluation mode."""
+    model.train()
+    if settings.batch_norm == "frozen":
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+
+
+@torch.no_grad()
+def predict(
+    model: VisionTransformer,
+    photographs: Photographs,
+    *,
+    batch_size: int,
+    device: torch.device,
+    workers: int = 0,
+) -> np.ndarray:
+    """Logits (n, classes) float32 in index order, averaged over the photograph and its mirror image."""
+    model.to(device).eval()
+    logits = [
+        (model(images.to(device)) + model(images.flip(-1).to(device))).float().cpu() / 2
+        for images, _ in DataLoader(photographs, batch_size, num_workers=workers)
+    ]
+    return torch.cat(logits).numpy()
+
+
+def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Average precision of each class (classes,), nan for a class without a positive photograph."""
+    return np.array(
+        [
+            average_precision_score(targets[:, c], scores[:, c]) if targets[:, c].any() else np.nan
+            for c in range(targets.shape[1])
+        ]
+    )
+
+
+def as_row(epoch: Epoch) -> dict[str, float]:
+    """One line of history.csv."""
+    return asdict(epoch)

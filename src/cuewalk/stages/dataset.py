@@ -1,0 +1,57 @@
+"""Stage `dataset`: check every photograph, label and mask once, and list them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+
+from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.datasets.record import Dataset, Record, write_index, write_truth
+from cuewalk.datasets.voc import read_voc
+from cuewalk.stages.rows import with_role
+from cuewalk.stages.runner import Job, log, main, progress
+
+ROLES = ("train", "select", "evaluate")
+
+
+def run(job: Job) -> int:
+    """Write outputs `index`, `truth` and `classes`; cfg: dataset."""
+    dataset = job.cfg["dataset"]
+    lists = {role: dataset[role] for role in ROLES if dataset[role] is not None}
+    data = read_voc(
+        job.input("root"),
+        splits=sorted(set(lists.values())),
+        classes=dataset["classes"],
+        masks=dataset["masks"],
+        need_masks=[lists[role] for role in ("select", "evaluate") if role in lists],
+        progress=lambda ids: progress(ids, len(list(ids)), "dataset"),
+    )
+    records = [_with_roles(record, lists) for record in data.records]
+    _write(job, data, records)
+    log.info("%d photographs without any of the wanted classes were left out", data.left_out)
+    for role in lists:
+        log.info("%s (list %s): %d photographs", role, lists[role], len(with_role(records, role)))
+    return len(records)
+
+
+def _with_roles(record: Record, lists: dict[str, str]) -> Record:
+    """Name splits by their role in the run, so that later stages need not know the lists' names."""
+    return replace(record, splits=tuple(r for r, name in lists.items() if name in record.splits))
+
+
+def _write(job: Job, data: Dataset, records: Sequence[Record]) -> None:
+    counts = {
+        role: [sum(c in r.labels for r in with_role(records, role)) for c in data.classes]
+        for role in ROLES
+    }
+    table = pd.DataFrame({"class": data.classes, **counts})
+    with atomic_file(job.outputs["index"]) as path:
+        write_index(path, records)
+    with atomic_file(job.outputs["truth"]) as path:
+        write_truth(path, data.truths)
+    with atomic_file(job.outputs["classes"]) as path:
+        table.to_csv(path, index=False)
+
+
+if __name__ == "__main__":
+    main("cuewalk.stages.dataset", run)

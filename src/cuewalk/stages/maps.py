@@ -1,0 +1,50 @@
+"""From the rows of a store to maps at the size of the photograph."""
+
+import numpy as np
+
+from cuewalk.artifacts.store import Store
+from cuewalk.cues import cue_map
+from cuewalk.evaluate.background import Background
+from cuewalk.resize import resize
+from cuewalk.stages.rows import present
+
+
+def photograph_cues(cues: Store, id: str, root: float) -> tuple[np.ndarray, list[int]]:
+    """Cue maps (K, H, W) of one photograph and the class index of each."""
+    row = cues.row(id)
+    classes = present(row["class_id"])
+    sizes = cues.attributes["sizes"]
+    grids = [row[f"grid_{size}"][: len(classes)] for size in sizes]
+    height, width = (int(n) for n in row["size"])
+    return cue_map(grids, sizes, (height, width), root=root), classes
+
+
+class WalkedPlanes:
+    """Reads a walk store: class planes and backgrounds of one photograph at one (beta, steps)."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.settings = [(beta, int(steps)) for beta, steps in store.attributes["settings"]]
+        self.alphas: list[float] = list(store.attributes["alphas"])
+
+    def size(self, id: str) -> tuple[int, int]:
+        """(H, W) of the photograph."""
+        height, width = self.store.row(id)["size"]
+        return int(height), int(width)
+
+    def planes(self, id: str, setting: tuple[float, int]) -> tuple[np.ndarray, list[int]]:
+        """Walked class planes (K, H, W) at the photograph's size, and the class index of each."""
+        row = self.store.row(id)
+        classes = present(row["class_id"])
+        cells = row["planes"][: len(classes), self.settings.index(setting)]
+        return resize(cells, self.size(id)), classes
+
+    def background(
+        self, id: str, setting: tuple[float, int], background: Background, planes: np.ndarray
+    ) -> np.ndarray:
+        """The background plane (H, W) that competes with `planes`, walked along if inside."""
+        if background.place == "after":
+            return background.plane(planes)
+        row = self.store.row(id)["background"]
+        cells = row[self.alphas.index(background.alpha), self.settings.index(setting)]
+        return resize(cells, self.size(id))

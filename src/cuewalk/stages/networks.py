@@ -1,0 +1,63 @@
+"""What the stages that run a network share: device, saved models, photographs by record."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
+
+from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.classifier.backbone import build_model
+from cuewalk.classifier.images import Loader
+from cuewalk.datasets.record import Record
+from cuewalk.datasets.voc import load_image
+from cuewalk.errors import InputError
+from cuewalk.stages.runner import Job
+
+
+def prepare(job: Job) -> torch.device:
+    """Set threads and pick the device that config section `compute` names."""
+    torch.set_num_threads(job.threads)
+    name = job.compute["device"]
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("compute.device: this machine shows torch no CUDA GPU; use cpu or auto.")
+    return torch.device(name)
+
+
+def image_loader(root: Path, records: Sequence[Record]) -> Loader:
+    """Index -> photograph uint8 (H, W, 3)."""
+
+    def load(index: int) -> np.ndarray:
+        return load_image(root, records[index])
+
+    return load
+
+
+def save_model(model: nn.Module, path: Path, about: Mapping[str, Any]) -> None:
+    """Write a model's weights with what it takes to build it again, as safetensors."""
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    with atomic_file(path) as temporary:
+        save_file(state, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What `save_model` was told about a model."""
+    with safe_open(path, framework="pt") as file:
+        about: dict[str, Any] = json.loads(file.metadata()["about"])
+    return about
+
+
+def load_classifier(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
+    """The fine-tuned classifier in evaluation mode, and what it was built from."""
+    about = read_about(path)
+    model = build_model(about["model"], len(about["classes"]), weights=False)
+    model.load_state_dict(load_file(path))
+    return model.eval(), about

@@ -1,0 +1,169 @@
+"""What every stage shares: its arguments, log, progress bar, receipt and the way it ends.
+
+A stage is one function `Job -> images handled`. It reads exactly the config sections, files and
+folders that its rule names, so a stage cannot depend on what its rule did not declare.
+"""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.artifacts.code import code_digest
+from cuewalk.errors import InputError
+
+log = logging.getLogger("cuewalk")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a stage.
+
+    Attributes:
+        cfg: the config sections that the rule passes, by name; nothing else may shape the result.
+        compute: config section `compute`: how to run, never what.
+        inputs: name -> paths, as the rule lists them.
+        outputs: name -> path.
+        shard: which shard, "" for stages that are not cut into shards.
+        threads: that the job may use.
+    """
+
+    cfg: dict[str, Any]
+    compute: dict[str, Any]
+    inputs: dict[str, list[Path]]
+    outputs: dict[str, Path]
+    shard: str
+    threads: int
+
+    def input(self, name: str) -> Path:
+        """The only path of an input."""
+        (path,) = self.inputs[name]
+        return path
+
+
+Stage = Callable[[Job], int]
+
+
+def main(module: str, stage: Stage) -> None:
+    """Run a stage from the command line and exit: 0 done, 1 with one sentence if it could not be."""
+    arguments = _parse()
+    _log_to(arguments.log, arguments.shard)
+    if arguments.code != code_digest(module):
+        sys.exit(f"cuewalk: the code of {module} changed while the workflow ran; start it again.")
+    job = Job(
+        cfg=json.loads(arguments.cfg),
+        compute=json.loads(arguments.compute),
+        inputs={name: [Path(p) for p in paths] for name, *paths in arguments.input},
+        outputs={name: Path(path) for name, path in arguments.output},
+        shard=arguments.shard,
+        threads=arguments.threads,
+    )
+    started = time.monotonic()
+    try:
+        images = stage(job)
+    except InputError as error:
+        log.error("%s", error)
+        sys.exit(f"cuewalk: {error}")
+    except Exception as error:
+        log.error("%s", traceback.format_exc())
+        sys.exit(
+            f"cuewalk: stage {module.rsplit('.', 1)[-1]} failed with "
+            f"{type(error).__name__}: {error}; the traceback is in {arguments.log}."
+        )
+    _write_receipt(arguments, module, images, time.monotonic() - started)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--cfg", required=True, help="config sections, canonical JSON")
+    parser.add_argument("--code", required=True, help="digest of the stage's code")
+    parser.add_argument("--compute", required=True, help="config section compute, JSON")
+    parser.add_argument("--input", action="append", nargs="+", default=[], metavar="NAME PATH")
+    parser.add_argument("--output", action="append", nargs=2, default=[], metavar=("NAME", "PATH"))
+    parser.add_argument("--shard", default="")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--log", type=Path, required=True)
+    parser.add_argument("--receipt", type=Path, required=True)
+    return parser.parse_args()
+
+
+def _log_to(path: Path, shard: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=path,
+        filemode="w",
+        level=logging.INFO,
+        format=f"%(asctime)s {shard} %(message)s".replace("  ", " "),
+        force=True,
+    )
+
+
+def _write_receipt(arguments: argparse.Namespace, module: str, images: int, seconds: float) -> None:
+    receipt = {
+        "stage": module.rsplit(".", 1)[-1],
+        "shard": arguments.shard,
+        "cfg": json.loads(arguments.cfg),
+        "code": arguments.code,
+        "images": images,
+        "seconds": round(seconds, 2),
+        "images_per_second": round(images / seconds, 3) if seconds else 0.0,
+        "peak_memory_mb": _peak_memory_mb(),
+        "threads": arguments.threads,
+        "host": platform.node(),
+        "python": platform.python_version(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    log.info("done: %d photographs, %.1f s, %.2f images/s", images, seconds, images / max(seconds, 1e-9))
+    with atomic_file(arguments.receipt) as path:
+        path.write_text(json.dumps(receipt, indent=1, sort_keys=True) + "\n")
+
+
+def _peak_memory_mb() -> int:
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak / (1024 if sys.platform == "linux" else 1024 * 1024))
+
+
+def progress(
+    items: Iterable[Any], total: int, text: str, *, weight: Callable[[Any], int] | None = None
+) -> Iterator[Any]:
+    """Pass items on, showing a bar with images/s and time left; plain lines in the log now and then.
+
+    Args:
+        items: what to iterate over.
+        total: photographs in all.
+        text: what is being done.
+        weight: photographs in an item; by default the length of its first part, else 1.
+    """
+    started = noted = time.monotonic()
+    done = 0
+    quiet = not sys.stderr.isatty() or "CUEWALK_QUIET" in os.environ
+    with tqdm(total=total, desc=text, unit="image", disable=quiet, leave=False) as bar:
+        for item in items:
+            yield item
+            count = weight(item) if weight else _count(item)
+            done += count
+            bar.update(count)
+            now = time.monotonic()
+            if now - noted > 10:
+                rate = done / (now - started)
+                left = (total - done) / rate
+                log.info("%s: %d of %d, %.2f images/s, %.0f s left", text, done, total, rate, left)
+                noted = now
+
+
+def _count(item: Any) -> int:
+    return len(item[0]) if isinstance(item, list | tuple) and hasattr(item[0], "__len__") else 1

@@ -1,0 +1,26 @@
+"""AffinityNet, taught by the confident labels of the training photographs."""
+
+
+rule affinitynet:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        model=f"{RUN}/classifier/model.safetensors",
+        labels=expand(f"{RUN}/labels/{{shard}}", shard=TRAIN_SHARDS),
+    output:
+        model=f"{RUN}/affinitynet/model.safetensors",
+        history=f"{RUN}/affinitynet/history.csv",
+        receipt=f"{RUN}/affinitynet/receipt.json",
+    log:
+        f"{RUN}/logs/affinitynet.log",
+    params:
+        cfg=cfg("affinitynet", "grid", "seed"),
+        code=code("affinitynet"),
+    threads: workflow.cores
+    conda:
+        ENVIRONMENT
+    shell:
+        call(
+            "affinitynet",
+            inputs=["index", "model", "labels", "root"],
+            outputs=["model", "history"],
+        )

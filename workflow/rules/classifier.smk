@@ -1,0 +1,26 @@
+"""Fine-tuning on image-level labels."""
+
+
+rule classifier:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+    output:
+        model=f"{RUN}/classifier/model.safetensors",
+        history=f"{RUN}/classifier/history.csv",
+        precision=f"{RUN}/classifier/precision.csv",
+        receipt=f"{RUN}/classifier/receipt.json",
+    log:
+        f"{RUN}/logs/classifier.log",
+    params:
+        cfg=cfg("classifier", "seed"),
+        code=code("classifier"),
+    threads: workflow.cores
+    conda:
+        ENVIRONMENT
+    shell:
+        call(
+            "classifier",
+            inputs=["index", "classes", "root"],
+            outputs=["model", "history", "precision"],
+        )

@@ -1,0 +1,82 @@
+"""What all rules share: the checked config, the names of the shards, how a stage is called."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from cuewalk.artifacts.code import code_digest
+from cuewalk.config import check_config
+from cuewalk.errors import InputError
+
+try:
+    config = check_config(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+# Stages run with the interpreter that runs Snakemake, whether its environment is activated or not.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+RUN = f"results/{config['run']}"
+COMPUTE = json.dumps(config["compute"])
+ENVIRONMENT = "../../envs/cuewalk.yaml"
+# Passed beside the parameters: moving the photographs is no reason to compute anything again.
+ROOT = config["dataset"]["root"] or f"{RUN}/photographs"
+
+
+def shards_of(part):
+    return [f"{part}-{number:03d}" for number in range(config["shards"][part])]
+
+
+# Photographs to learn from and to select on lie in the train shards, the others in the evaluate ones.
+TRAIN_SHARDS = shards_of("train")
+EVALUATE_SHARDS = shards_of("evaluate")
+SHARDS = TRAIN_SHARDS + EVALUATE_SHARDS
+MASK_SHARDS = (TRAIN_SHARDS if {"train", "select"} & set(config["masks"]["splits"]) else []) + (
+    EVALUATE_SHARDS if "evaluate" in config["masks"]["splits"] else []
+)
+
+
+wildcard_constraints:
+    shard=r"(train|evaluate)-\d{3}",
+
+
+def cfg(*sections):
+    """The config sections that a stage may read, as one canonical JSON string.
+
+    One string, because Snakemake compares a rule's parameters as an unordered set: two values that
+    swap their names would go unnoticed.
+    """
+    return json.dumps({name: config[name] for name in sections}, sort_keys=True)
+
+
+def code(stage):
+    """Digest of the stage's code, which Snakemake cannot see in imported modules."""
+    return code_digest(f"cuewalk.stages.{stage}")
+
+
+def call(stage, inputs=(), outputs=()):
+    """The shell command of a stage: the same options, in the same order, for every stage."""
+    parts = [
+        f"python -m cuewalk.stages.{stage}",
+        "--cfg {params.cfg:q} --code {params.code} --compute {COMPUTE:q}",
+        "--threads {threads} --log {log:q} --receipt {output.receipt:q}",
+        *(f"--input {name} {{input.{name}:q}}" for name in inputs if name != "root"),
+        *("--input root {ROOT:q}" for name in inputs if name == "root"),
+        *(f"--output {name} {{output.{name}:q}}" for name in outputs),
+    ]
+    return " ".join(parts)
+
+
+def call_shard(stage, inputs=(), outputs=()):
+    """The same for a stage that is cut into shards."""
+    return call(stage, inputs, outputs) + " --shard {wildcards.shard}"
+
+
+def print_summary():
+    """The closing table, and where the products lie."""
+    from cuewalk.summary import print_run
+
+    print_run(Path(RUN))

@@ -1,0 +1,97 @@
+"""Against ground truth: the only rules, with metrics and report, that may read a mask of it."""
+
+
+rule confusion_cue:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
+        cues=f"{RUN}/cues/{{shard}}",
+    output:
+        confusion=directory(f"{RUN}/confusion/cue/{{shard}}"),
+        receipt=f"{RUN}/confusion/cue/{{shard}}.json",
+    log:
+        f"{RUN}/logs/confusion_cue/{{shard}}.log",
+    params:
+        cfg=cfg("cue_map", "sweep"),
+        code=code("confusion_cue"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard(
+            "confusion_cue",
+            inputs=["index", "classes", "truth", "cues", "root"],
+            outputs=["confusion"],
+        )
+
+
+rule confusion_crf:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
+        cues=f"{RUN}/cues/{{shard}}",
+    output:
+        confusion=directory(f"{RUN}/confusion/crf/{{shard}}"),
+        receipt=f"{RUN}/confusion/crf/{{shard}}.json",
+    log:
+        f"{RUN}/logs/confusion_crf/{{shard}}.log",
+    params:
+        cfg=cfg("crf", "cue_map", "sweep"),
+        code=code("confusion_crf"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard(
+            "confusion_crf",
+            inputs=["index", "classes", "truth", "cues", "root"],
+            outputs=["confusion"],
+        )
+
+
+rule confusion_walk:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
+        walk=f"{RUN}/walk/{{shard}}",
+    output:
+        confusion=directory(f"{RUN}/confusion/walk/{{shard}}"),
+        receipt=f"{RUN}/confusion/walk/{{shard}}.json",
+    log:
+        f"{RUN}/logs/confusion_walk/{{shard}}.log",
+    params:
+        cfg=cfg("masks", "sweep"),
+        code=code("confusion_walk"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard(
+            "confusion_walk",
+            inputs=["index", "classes", "truth", "walk", "root"],
+            outputs=["confusion"],
+        )
+
+
+rule confusion_labels:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
+        labels=f"{RUN}/labels/{{shard}}",
+    output:
+        confusion=directory(f"{RUN}/confusion/labels/{{shard}}"),
+        receipt=f"{RUN}/confusion/labels/{{shard}}.json",
+    log:
+        f"{RUN}/logs/confusion_labels/{{shard}}.log",
+    params:
+        cfg=cfg("grid"),
+        code=code("confusion_labels"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard(
+            "confusion_labels",
+            inputs=["index", "classes", "truth", "labels", "root"],
+            outputs=["confusion"],
+        )

@@ -1,0 +1,19 @@
+"""Dense CRF at both alphas: the confident foreground and background."""
+
+
+rule crf:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        cues=f"{RUN}/cues/{{shard}}",
+    output:
+        crf=directory(f"{RUN}/crf/{{shard}}"),
+        receipt=f"{RUN}/crf/{{shard}}.json",
+    log:
+        f"{RUN}/logs/crf/{{shard}}.log",
+    params:
+        cfg=cfg("crf", "cue_map", "grid"),
+        code=code("crf"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard("crf", inputs=["index", "cues", "root"], outputs=["crf"])

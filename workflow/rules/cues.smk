@@ -1,0 +1,20 @@
+"""Relevance of every labelled class, as token grids."""
+
+
+rule cues:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        model=f"{RUN}/classifier/model.safetensors",
+    output:
+        cues=directory(f"{RUN}/cues/{{shard}}"),
+        receipt=f"{RUN}/cues/{{shard}}.json",
+    log:
+        f"{RUN}/logs/cues/{{shard}}.log",
+    params:
+        cfg=cfg("cues", "shards"),
+        code=code("cues"),
+    threads: 1
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard("cues", inputs=["index", "model", "root"], outputs=["cues"])

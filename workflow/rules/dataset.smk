@@ -1,0 +1,38 @@
+"""The photographs: drawn if they are the built-in ones, then checked and listed once."""
+
+if config["dataset"]["kind"] == "shapes":
+
+    rule shapes:
+        output:
+            photographs=directory(f"{RUN}/photographs"),
+            receipt=f"{RUN}/photographs.json",
+        log:
+            f"{RUN}/logs/shapes.log",
+        params:
+            cfg=json.dumps(
+                {"shapes": config["dataset"]["shapes"], "seed": config["seed"]}, sort_keys=True
+            ),
+            code=code("shapes"),
+        conda:
+            ENVIRONMENT
+        shell:
+            call("shapes", outputs=["photographs"])
+
+
+rule dataset:
+    input:
+        f"{RUN}/photographs" if config["dataset"]["kind"] == "shapes" else [],
+    output:
+        index=f"{RUN}/dataset/index.csv",
+        truth=f"{RUN}/dataset/truth.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        receipt=f"{RUN}/dataset/receipt.json",
+    log:
+        f"{RUN}/logs/dataset.log",
+    params:
+        cfg=cfg("dataset"),
+        code=code("dataset"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call("dataset", inputs=["root"], outputs=["index", "truth", "classes"])

@@ -1,0 +1,19 @@
+"""The product: indexed PNG masks in the VOC palette."""
+
+
+rule masks:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        walk=f"{RUN}/walk/{{shard}}",
+    output:
+        masks=directory(f"{RUN}/masks/{{shard}}"),
+        receipt=f"{RUN}/masks/{{shard}}.json",
+    log:
+        f"{RUN}/logs/masks/{{shard}}.log",
+    params:
+        cfg=cfg("masks", "walk"),
+        code=code("masks"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard("masks", inputs=["index", "walk"], outputs=["masks"])

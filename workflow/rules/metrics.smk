@@ -1,0 +1,36 @@
+"""The tables."""
+
+
+rule metrics:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        confusion_cue=expand(f"{RUN}/confusion/cue/{{shard}}", shard=SHARDS),
+        confusion_crf=expand(f"{RUN}/confusion/crf/{{shard}}", shard=SHARDS),
+        confusion_walk=expand(f"{RUN}/confusion/walk/{{shard}}", shard=SHARDS),
+        confusion_labels=expand(f"{RUN}/confusion/labels/{{shard}}", shard=TRAIN_SHARDS),
+    output:
+        masks=f"{RUN}/metrics/masks.csv",
+        background=f"{RUN}/metrics/background.csv",
+        labels=f"{RUN}/metrics/labels.csv",
+        receipt=f"{RUN}/metrics/receipt.json",
+    log:
+        f"{RUN}/logs/metrics.log",
+    params:
+        cfg=cfg("metrics", "seed"),
+        code=code("metrics"),
+    conda:
+        ENVIRONMENT
+    shell:
+        call(
+            "metrics",
+            inputs=[
+                "index",
+                "classes",
+                "confusion_cue",
+                "confusion_crf",
+                "confusion_walk",
+                "confusion_labels",
+            ],
+            outputs=["masks", "background", "labels"],
+        )

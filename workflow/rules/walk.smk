@@ -1,0 +1,21 @@
+"""The random walk: cues spread along the affinities."""
+
+
+rule walk:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        cues=f"{RUN}/cues/{{shard}}",
+        model=f"{RUN}/affinitynet/model.safetensors",
+    output:
+        walk=directory(f"{RUN}/walk/{{shard}}"),
+        receipt=f"{RUN}/walk/{{shard}}.json",
+    log:
+        f"{RUN}/logs/walk/{{shard}}.log",
+    params:
+        cfg=cfg("walk", "masks", "cue_map"),
+        code=code("walk"),
+    threads: 1
+    conda:
+        ENVIRONMENT
+    shell:
+        call_shard("walk", inputs=["index", "cues", "model", "root"], outputs=["walk"])
