@@ -16,6 +16,38 @@ from cuewalk.evaluate.background import Background
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 
 
+WHOLE = frozenset({"options", "background"})
+"""Sections of which an overlay replaces all, since their keys exclude one another."""
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a YAML configuration.
+
+    Raises:
+        InputError: the file is missing, or not a mapping in YAML.
+    """
+    try:
+        config = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read; check the path.") from error
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: not valid YAML ({problem}).") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: holds no keys; start from a copy of config.yaml.")
+    return config
+
+
+def merge_config(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay a configuration over another, key by key within sections."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        nested = isinstance(value, Mapping) and isinstance(below, Mapping) and key not in WHOLE
+        merged[key] = merge_config(below, value) if nested and below is not None else value
+    return merged
+
+
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration if it is sound.
 
@@ -27,8 +59,8 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(_sentence(error))
     _check_dataset(config["dataset"])
     _check_relations(config)
-    Background.parse(_given(config["masks"]["background"]))
-    return {**config, "masks": {**config["masks"], "background": _given(config["masks"]["background"])}}
+    Background.parse(config["masks"]["background"])
+    return dict(config)
 
 
 @cache
@@ -36,30 +68,27 @@ def _validator() -> Draft202012Validator:
     return Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
 
 
-def _given(background: Mapping[str, Any]) -> dict[str, Any]:
-    # An overlay cannot remove a key of the file below it, so null stands for absent.
-    return {key: value for key, value in background.items() if value is not None}
-
-
 def _sentence(error: ValidationError) -> str:
     key = ".".join(str(part) for part in error.absolute_path)
+    schema: Any = error.schema
+    wanted: Any = error.validator_value
+    value: Any = error.instance
     place = f"config key {key}" if key else "config"
     if error.validator == "additionalProperties":
-        known = sorted(error.schema["properties"])
-        unknown = sorted(set(error.instance) - set(known))[0]
+        known = sorted(schema["properties"])
+        unknown = sorted(set(value) - set(known))[0]
         near = get_close_matches(unknown, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
         return f"{place}: {unknown!r} is not a known key; {hint}"
     if error.validator == "required":
-        missing = sorted(set(error.validator_value) - set(error.instance))
+        missing = sorted(set(wanted) - set(value))
         return f"{place}: the key {missing[0]!r} is missing; see config.yaml for its meaning."
     if error.validator == "enum":
-        options = ", ".join(str(value) for value in error.validator_value)
-        return f"{place}: {error.instance!r} is not one of {options}."
+        options = ", ".join(str(option) for option in wanted)
+        return f"{place}: {value!r} is not one of {options}."
     if error.validator == "type":
-        kinds = error.validator_value
-        wanted = " or ".join(kinds) if isinstance(kinds, list) else kinds
-        return f"{place}: {error.instance!r} must be of type {wanted}."
+        kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
+        return f"{place}: {value!r} must be of type {kinds}."
     limits = {
         "minimum": "at least",
         "maximum": "at most",
@@ -68,8 +97,8 @@ def _sentence(error: ValidationError) -> str:
         "multipleOf": "a multiple of",
     }
     if error.validator in limits:
-        bound = f"{limits[str(error.validator)]} {error.validator_value}"
-        return f"{place}: {error.instance} must be {bound}."
+        bound = f"{limits[str(error.validator)]} {wanted}"
+        return f"{place}: {value} must be {bound}."
     return f"{place}: {error.message}."
 
 

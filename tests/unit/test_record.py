@@ -9,7 +9,6 @@ from cuewalk.datasets.record import (
     Truth,
     read_index,
     read_truth,
-    replacing,
     shard_of,
     write_index,
     write_truth,
@@ -46,17 +45,6 @@ def test_order_of_records_does_not_change_the_bytes(tmp_path: Path) -> None:
     write_index(tmp_path / "one.csv", RECORDS)
     write_index(tmp_path / "two.csv", reversed(RECORDS))
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
-
-
-def test_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
-    path = tmp_path / "index.csv"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        assert temporary.parent == tmp_path
-        temporary.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("content", ["", "id,path\na,b\n", "id,path,sha256\na,b\n", "\0"])

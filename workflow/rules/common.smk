@@ -8,11 +8,14 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from cuewalk.artifacts.code import code_digest
-from cuewalk.config import check_config
+from cuewalk.config import check_config, merge_config, read_config
 from cuewalk.errors import InputError
 
+# `config` holds what --configfile and --config give; it is laid over config.yaml.
 try:
-    config = check_config(config)
+    config = check_config(
+        merge_config(read_config(Path(workflow.basedir, "config.yaml")), config)
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -79,4 +82,5 @@ def print_summary():
     """The closing table, and where the products lie."""
     from cuewalk.summary import print_run
 
-    print_run(Path(RUN))
+    if Path(RUN, "metrics", "masks.csv").exists():
+        print_run(Path(RUN))

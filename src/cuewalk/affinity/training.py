@@ -49,7 +49,8 @@ class AffinityEpoch:
 class LabelledPhotographs(Dataset[tuple[Tensor, Tensor]]):
     """Photographs with their label grids, coloured and mirrored at random.
 
-    Each item is a pure function of (seed, epoch, index). Mirroring is joint: labels commute with it.
+    Each item is a pure function of (seed, epoch, index). Mirroring is joint; labels commute with
+    it.
 
     Args:
         load: index -> uint8 (H, W, 3).

@@ -1,4 +1,4 @@
-"""Artefacts appear whole or not at all: written under a temporary name beside them, then renamed."""
+"""Artefacts appear whole or not at all: written under a temporary name, then renamed."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = _temporary(path)
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -36,6 +36,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
         if path.exists():
             shutil.rmtree(path)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -16,7 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def code_digest(module: str) -> str:
     """Hex digest of `module` (dotted, within the package) and all it imports from the package."""
-    lines = [f"{name} {_tree_digest(name)}" for name in sorted(imported_modules(module))]
+    modules = sorted(imported_modules(module))
+    lines = [f"{name} {_tree_digest(name)}" for name in modules]
+    # A template counts as code of the modules beside it.
+    templates = {t for name in modules for t in _path(name).parent.glob("*.j2")}
+    lines += [f"{t.name} {hashlib.sha256(t.read_bytes()).hexdigest()}" for t in sorted(templates)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -40,12 +44,16 @@ def _file(module: str) -> Path | None:
     return None
 
 
-@cache
-def _tree(module: str) -> ast.Module:
+def _path(module: str) -> Path:
     path = _file(module)
     if path is None:
         raise ModuleNotFoundError(module)
-    return ast.parse(path.read_text())
+    return path
+
+
+@cache
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_path(module).read_text())
 
 
 @cache

@@ -79,7 +79,9 @@ def pad_classes(rows: Sequence[Sequence[int]], slots: int) -> np.ndarray:
     return padded
 
 
-def stack_rows(rows: Sequence[np.ndarray], slots: int, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+def stack_rows(
+    rows: Sequence[np.ndarray], slots: int, shape: tuple[int, ...], dtype: Any
+) -> np.ndarray:
     """Ragged first axes to (n, slots, *shape), unused slots zero."""
     stacked = np.zeros((len(rows), slots, *shape), dtype)
     for index, row in enumerate(rows):

@@ -9,13 +9,14 @@ Two ways to name one, both timm's own `VisionTransformer` with no model code of 
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.layers import HybridEmbed, resample_abs_pos_embed
+from timm.layers.hybrid_embed import HybridEmbed
+from timm.layers.pos_embed import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
@@ -25,11 +26,13 @@ from cuewalk.explain.support import check_supported
 COMPOSED = "composed"
 
 
-def build_model(spec: Mapping[str, Any], classes: int, *, weights: bool = True) -> VisionTransformer:
+def build_model(
+    spec: Mapping[str, Any], classes: int, *, weights: bool = True
+) -> VisionTransformer:
     """Build the classifier that config section `classifier.model` describes.
 
     Args:
-        spec: keys `name`, `weights`, `image_size`, and for `composed` also `stem` and `transformer`.
+        spec: keys `name`, `weights`, `image_size`; for `composed` also `stem`, `transformer`.
         classes: number of logits.
         weights: False leaves every weight at its random start, for a model about to be loaded.
 
@@ -49,16 +52,20 @@ def _named(spec: Mapping[str, Any], classes: int) -> VisionTransformer:
             f"classifier.model.name: timm has no model {spec['name']!r}; "
             "choose a Vision Transformer from timm.list_models('vit_*') or 'composed'."
         )
-    options: dict[str, Any] = {"num_classes": classes, "pretrained": spec["weights"] == "pretrained"}
+    options: dict[str, Any] = {
+        "num_classes": classes,
+        "pretrained": spec["weights"] == "pretrained",
+    }
     try:
-        return timm.create_model(spec["name"], img_size=spec["image_size"], **options)  # type: ignore[no-any-return]
+        model = timm.create_model(spec["name"], img_size=spec["image_size"], **options)
+        return cast(VisionTransformer, model)
     except TypeError:
-        # Not a transformer that takes img_size: build it as it is and let the support check name it.
+        # No transformer that takes img_size: build it as it is, the support check will name it.
         check_supported(timm.create_model(spec["name"], num_classes=classes))
         raise
     except (OSError, RuntimeError) as error:
         raise InputError(
-            f"classifier.model.weights: timm could not fetch pretrained weights of {spec['name']!r} "
+            f"classifier.model.weights: timm could not fetch weights of {spec['name']!r} "
             f"({type(error).__name__}); give the path of a local file instead."
         ) from error
 
@@ -79,7 +86,7 @@ def _composed(spec: Mapping[str, Any], classes: int, weights: bool) -> VisionTra
 
 
 def build_stem(stem: Mapping[str, Any], weights: bool) -> nn.Module:
-    """A timm CNN cut after feature level `stem.level`; it returns the maps of all levels up to there."""
+    """A timm CNN cut after feature level `stem.level`; it returns the maps of all kept levels."""
     try:
         module = timm.create_model(
             stem["name"],
@@ -107,7 +114,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise InputError(f"{path}: not a readable weights file ({type(error).__name__}).") from error
+        raise InputError(
+            f"{path}: not a readable weights file ({type(error).__name__})."
+        ) from error
     except Exception as error:  # pickle refuses anything but tensors with errors of many types
         raise InputError(f"{path}: holds more than tensors; export a plain state dict.") from error
     return dict(state.get("model", state.get("state_dict", state)))
@@ -120,7 +129,7 @@ def load_weights(model: VisionTransformer, path: Path) -> list[str]:
     random start (the head's), so that the caller can say so.
 
     Raises:
-        InputError: any other tensor is missing, unknown or of another shape; the sentence lists them.
+        InputError: any other tensor is missing, unknown or of another shape; they are listed.
     """
     state = read_weights(path)
     own = model.state_dict()
@@ -138,7 +147,9 @@ def load_weights(model: VisionTransformer, path: Path) -> list[str]:
     wrong = sorted((differs | absent | unknown) - set(fresh))
     if wrong:
         raise InputError(f"{path}: does not fit the model; {_named_few(wrong)} did not load.")
-    model.load_state_dict({k: v for k, v in state.items() if k in own and k not in fresh}, strict=False)
+    model.load_state_dict(
+        {k: v for k, v in state.items() if k in own and k not in fresh}, strict=False
+    )
     return fresh
 
 
@@ -175,7 +186,7 @@ def stem_of(model: VisionTransformer) -> nn.Module:
     stem = getattr(model.patch_embed, "backbone", None)
     if stem is None:
         raise InputError(
-            "classifier.model.name: AffinityNet needs the CNN of a hybrid classifier and this model "
-            "has none; choose a hybrid such as vit_base_r50_s16_384, or 'composed'."
+            "classifier.model.name: AffinityNet needs the CNN of a hybrid classifier, which this "
+            "model has not; choose a hybrid such as vit_base_r50_s16_384, or 'composed'."
         )
     return stem  # type: ignore[no-any-return]

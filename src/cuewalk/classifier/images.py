@@ -46,10 +46,11 @@ class Augment:
 
 
 def squash(image: Tensor, size: int) -> Tensor:
-    """Resize (3, H, W) to (3, size, size) without keeping the aspect ratio, as the released code does."""
+    """Resize (3, H, W) to (3, size, size); like the released code it drops the aspect ratio."""
     if tuple(image.shape[-2:]) == (size, size):
         return image
-    return F.resize(image, [size, size], antialias=True)
+    resized: Tensor = F.resize(image, [size, size], antialias=True)
+    return resized
 
 
 def to_tensor(image: np.ndarray) -> Tensor:
@@ -58,7 +59,7 @@ def to_tensor(image: np.ndarray) -> Tensor:
 
 
 def normalise(images: Tensor, mean: float = 0.5, std: float = 0.5) -> Tensor:
-    """[0, 1] to the range the networks were trained on; 0.5 and 0.5 for all channels (paper 5.4)."""
+    """[0, 1] to the range the networks were trained on; 0.5 and 0.5 for each channel (5.4)."""
     return (images - mean) / std
 
 

@@ -32,6 +32,7 @@ class TrainSettings:
     optimizer: str
     learning_rate: float
     stem_learning_rate: float | None
+    frozen_levels: int
     momentum: float
     weight_decay: float
     schedule: str
@@ -71,6 +72,7 @@ def train(
         InputError: the loss is no longer finite.
     """
     model.to(device)
+    freeze_levels(model, settings.frozen_levels)
     optimizer = make_optimizer(model, settings)
     base = [group["lr"] for group in optimizer.param_groups]
     order = torch.Generator().manual_seed(seed)
@@ -81,12 +83,16 @@ def train(
         photographs.epoch = epoch
         _set_mode(model, settings)
         losses: list[float] = []
-        steps = progress(loader, len(photographs), f"classifier epoch {epoch + 1}/{settings.epochs}")
+        steps = progress(
+            loader, len(photographs), f"classifier epoch {epoch + 1}/{settings.epochs}"
+        )
         for step, (images, indices) in enumerate(steps):
             factor = rate_factor(settings, epoch + step / len(loader))
             for group, rate in zip(optimizer.param_groups, base, strict=True):
                 group["lr"] = rate * factor
-            loss = F.multilabel_soft_margin_loss(model(images.to(device)), targets[indices].to(device))
+            loss = F.multilabel_soft_margin_loss(
+                model(images.to(device)), targets[indices].to(device)
+            )
             if not torch.isfinite(loss):
                 raise InputError(
                     f"classifier.training.learning_rate: the loss became {loss.item()} in epoch "
@@ -96,20 +102,50 @@ def train(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             losses.append(loss.item() * len(images))
-        yield Epoch(epoch + 1, base[0] * rate_factor(settings, epoch), sum(losses) / len(photographs))
+        yield Epoch(
+            epoch + 1, base[0] * rate_factor(settings, epoch), sum(losses) / len(photographs)
+        )
+
+
+def freeze_levels(model: VisionTransformer, levels: int) -> None:
+    """Stop the first feature levels of a composed hybrid's stem from learning.
+
+    They are the costliest to train, at full resolution, and the most general. timm registers a
+    CNN's modules in the order they run, so all parameters up to the last of a level belong to it.
+
+    Raises:
+        InputError: the classifier has no stem with that many levels.
+    """
+    if not levels:
+        return
+    stem = getattr(model.patch_embed, "backbone", None)
+    info = getattr(stem, "feature_info", None)
+    if stem is None or info is None or levels > len(info.module_name()):
+        raise InputError(
+            f"classifier.training.frozen_levels: {levels} levels cannot be frozen, the classifier "
+            "has no composed stem of so many; set 0."
+        )
+    last = f"{info.module_name(levels - 1)}."
+    names = [name for name, _ in stem.named_parameters()]
+    end = max(place for place, name in enumerate(names) if name.startswith(last))
+    for parameter in list(stem.parameters())[: end + 1]:
+        parameter.requires_grad_(False)
 
 
 def make_optimizer(model: VisionTransformer, settings: TrainSettings) -> torch.optim.Optimizer:
-    """SGD or AdamW over one group, or two where the stem of a hybrid has a learning rate of its own."""
+    """SGD or AdamW over all that learns; a hybrid's stem may have a learning rate of its own."""
     stem = getattr(model.patch_embed, "backbone", None)
     own = {id(p) for p in stem.parameters()} if stem is not None else set()
-    if settings.stem_learning_rate is None or not own:
-        groups = [{"params": list(model.parameters()), "lr": settings.learning_rate}]
-    else:
-        rest = [p for p in model.parameters() if id(p) not in own]
-        groups = [{"params": rest, "lr": settings.learning_rate}]
-        if settings.stem_learning_rate > 0:
-            groups.append({"params": list(stem.parameters()), "lr": settings.stem_learning_rate})
+    if settings.stem_learning_rate == 0 and stem is not None:
+        stem.requires_grad_(False)
+    learning = [p for p in model.parameters() if p.requires_grad]
+    rest = [p for p in learning if id(p) not in own]
+    of_stem = [p for p in learning if id(p) in own]
+    stem_rate = settings.stem_learning_rate
+    groups = [{"params": rest, "lr": settings.learning_rate}]
+    if of_stem:
+        rate = settings.learning_rate if stem_rate is None else stem_rate
+        groups.append({"params": of_stem, "lr": rate})
     if settings.optimizer == "sgd":
         return torch.optim.SGD(
             groups, momentum=settings.momentum, weight_decay=settings.weight_decay
@@ -147,7 +183,7 @@ def predict(
     device: torch.device,
     workers: int = 0,
 ) -> np.ndarray:
-    """Logits (n, classes) float32 in index order, averaged over the photograph and its mirror image."""
+    """Logits (n, classes) float32 in index order, the mean of photograph and mirror image."""
     model.to(device).eval()
     logits = [
         (model(images.to(device)) + model(images.flip(-1).to(device))).float().cpu() / 2

@@ -6,14 +6,13 @@ that only evaluation ever opens it.
 """
 
 import csv
-import uuid
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.errors import InputError
 
 T = TypeVar("T")
@@ -78,20 +77,6 @@ def shard_of(id: str, shards: int) -> int:
     return zlib.crc32(id.encode()) % shards
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yields a temporary name beside `path` that takes its place when the block succeeds.
-
-    Same folder, hence same file system: the rename is atomic and a reader never sees half a file.
-    """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def write_index(path: Path, records: Iterable[Record]) -> None:
     """Writes records as CSV, sorted by id: equal records give equal bytes."""
     rows = [
@@ -135,7 +120,7 @@ def _several(cell: str) -> tuple[str, ...]:
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from cuewalk.datasets.record import replacing
+from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.datasets.voc import VOID, save_mask
 from cuewalk.errors import InputError
 
@@ -26,7 +26,7 @@ Rng = np.random.Generator
 FINE = 2  # pictures are drawn this many times larger and averaged down: smooth edges
 OBJECT_AREA = {1: (0.12, 0.25), 2: (0.10, 0.18), 3: (0.08, 0.13)}  # of the picture, by their number
 CORE_AREA = (0.32, 0.44)  # of the body
-PERIOD = (6.0, 9.0)  # of a texture, in pixels of a picture whose long side is 128
+PERIOD = (8.0, 12.0)  # of a texture, in pixels of a picture whose long side is 128
 NOISE = 4.0  # standard deviation in grey values
 TRIES = 20  # to find room for an object; the first always finds it
 CONTRAST = 70  # least RGB distance of a body from nine tenths of what surrounds it
@@ -264,7 +264,7 @@ def _paint_thing(rng: Rng, canvas: Floats, outline: Floats, name: str, period: f
     core = body & _fill(_inner(rng, outline), height, width)
     colour = _body_colour(rng, canvas, outline)
     # One colour lighter and one darker by as much, either first: the mean stays near the body's.
-    shift = rng.choice([-1, 1]) * rng.uniform(38, 58) + rng.uniform(-15, 15, 3)
+    shift = rng.choice([-1, 1]) * rng.uniform(45, 65) + rng.uniform(-15, 15, 3)
     x, y = _pixels(body)
     across, down = x - outline[:, 0].mean(), y - outline[:, 1].mean()
     u, v = _turn(rng) @ np.stack([across, down]) / period + rng.uniform(-0.5, 0.5, (2, 1))
@@ -285,7 +285,7 @@ def _id(number: int) -> str:
 
 
 def _write_picture(root: Path, id: str, picture: Picture) -> None:
-    with replacing(root / "JPEGImages" / f"{id}.jpg") as temporary:
+    with atomic_file(root / "JPEGImages" / f"{id}.jpg") as temporary:
         Image.fromarray(picture.photograph).save(temporary, "JPEG", quality=92)
     save_mask(root / "SegmentationClass" / f"{id}.png", picture.mask)
     objects = "".join(
@@ -295,5 +295,5 @@ def _write_picture(root: Path, id: str, picture: Picture) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8", newline="\n")

@@ -22,7 +22,8 @@ from defusedxml import ElementTree
 from numpy.typing import NDArray
 from PIL import Image
 
-from cuewalk.datasets.record import Dataset, Record, Truth, replacing
+from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.datasets.record import Dataset, Record, Truth
 from cuewalk.errors import InputError
 
 VOID = 255
@@ -63,11 +64,9 @@ def read_voc(
     Raises:
         InputError: Anything missing, unreadable or inconsistent; the first in sorted order.
     """
-    if not splits:
-        raise InputError(f"{root}: no split to read; name at least one list.")
     full = class_names(root)
     wanted = _wanted(root, full, classes)
-    lists = {split: _read_list(root, split) for split in splits}
+    lists = _read_lists(root, splits)
     masked_ids = _union(lists, need_masks)
     listed = _union(lists, splits)
     labels = _read_labels(root, sorted(listed), full, wanted)
@@ -77,11 +76,10 @@ def read_voc(
 
     records, truths = [], []
     for id in progress(sorted(labels)):
-        shown_in = tuple(split for split in lists if id in lists[split])
-        record = _read_record(root, id, shown_in, labels[id])
-        records.append(record)
+        members = tuple(split for split in lists if id in lists[split])
+        records.append(_read_record(root, id, members, labels[id]))
         if id in masked_ids:
-            truths.append(_read_truth(root, f"{masks}/{id}.png", record, len(full)))
+            truths.append(_read_truth(root, f"{masks}/{id}.png", records[-1], len(full)))
     return Dataset(root, wanted, tuple(records), tuple(truths), len(listed) - len(labels))
 
 
@@ -148,7 +146,7 @@ def save_mask(path: Path, mask: NDArray[np.uint8]) -> None:
     """Writes label ids, (height, width), as an indexed PNG in VOC's colours, atomically."""
     image = Image.fromarray(mask)
     image.putpalette(voc_palette().tobytes())
-    with replacing(path) as temporary:
+    with atomic_file(path) as temporary:
         image.save(temporary, "PNG")
 
 
@@ -171,6 +169,12 @@ def _lines(path: Path) -> list[str]:
 
 def _list_path(root: Path, split: str) -> Path:
     return root / "ImageSets" / "Segmentation" / f"{split}.txt"
+
+
+def _read_lists(root: Path, splits: Sequence[str]) -> dict[str, set[str]]:
+    if not splits:
+        raise InputError(f"{root}: no split to read; name at least one list.")
+    return {split: _read_list(root, split) for split in splits}
 
 
 def _read_list(root: Path, split: str) -> set[str]:

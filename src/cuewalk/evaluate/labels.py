@@ -1,4 +1,4 @@
-"""Confident labels against ground truth: how precise, and how much of the photographs they cover."""
+"""Confident labels against ground truth: how precise, and how much they cover."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -95,14 +95,14 @@ def build_page(run: Run) -> str:
         names=NAMES,
         chosen=CHOSEN,
         heads=fixed.to_dict("records"),
-        walk=fixed[fixed["source"] == "walk"].iloc[0].to_dict(),
+        walk=fixed[fixed["source"] == "walk"].to_dict("records")[0],
         published=bool(run.masks["published"].notna().any()),
         masks=run.masks.to_dict("records"),
         class_ious=list(_class_ious(fixed, run.classes)),
         background_plots=list(_background_plots(run, fixed)),
         plots=_plots(run, fixed),
         mean_precision=100 * run.precision["average_precision"].iloc[-1],
-        labels=run.labels.iloc[0].to_dict(),
+        labels=run.labels.to_dict("records")[0],
         label_figures=LABEL_FIGURES,
         gallery=[(panel, list(panels.pictures(panel))) for panel in run.panels],
         legend=panels.shown_labels(run.panels, run.classes),
@@ -121,7 +121,7 @@ def _class_ious(fixed: pd.DataFrame, classes: Sequence[str]) -> Iterator[tuple[s
 
 def _background_plots(run: Run, fixed: pd.DataFrame) -> Iterator[tuple[str, Markup]]:
     """(caption, SVG) of every split that has figures, all on one scale."""
-    table = run.background[run.background["miou"].notna()]
+    table = plots.own_walk(run.background[run.background["miou"].notna()])
     limits = (5 * math.floor(table["miou"].min() / 5), 5 * math.ceil(table["miou"].max() / 5 + 0.1))
     chosen = dict(zip(fixed["source"], fixed["background"], strict=True))
     for split in table["split"].unique():

@@ -124,7 +124,7 @@ def _heat(photograph: Image.Image, values: NDArray[np.floating[Any]]) -> Image.I
     fitted = np.clip(resize(values.astype(np.float32), (height, width)), 0, 1)
     colours = 255 * HEAT(fitted)[..., :3]
     grey = np.asarray(photograph.convert("L"), np.float64)[..., None]
-    share = 0.45 + 0.35 * fitted[..., None]
+    share = 0.4 + 0.35 * fitted[..., None]
     return Image.fromarray((share * colours + (1 - share) * grey).astype(np.uint8))
 
 

@@ -28,7 +28,7 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "cuewalk",  # the same table gives the same bytes
     "font.sans-serif": ["DejaVu Sans"],  # to measure with; the page sets its own
     "text.parse_math": False,  # a class name may hold a dollar
-    "font.size": 9,
+    "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -51,15 +51,15 @@ def background_plot(
     """Mean IoU against the background's constant or exponent, a line per source, as SVG.
 
     Args:
-        table: metrics/background.csv.
+        table: metrics/background.csv, of one walk (see `own_walk`).
         split: whose rows to show.
         scale: "threshold" (the constant) or "alpha" (the exponent).
         chosen: source -> name of the config's own background, ringed.
         limits: of the mean IoU axis, percent, to share between plots.
     """
-    rows = own_walk(table[(table["split"] == split) & table[scale].notna()])
+    rows = table[(table["split"] == split) & table[scale].notna()]
     with mpl.rc_context(_STYLE):
-        figure, axes = _axes(3.9, 2.5)
+        figure, axes = _axes(4.4, 2.5)
         for (source, place), line in rows.groupby(["source", "place"], sort=False):
             _line(axes, line.sort_values(scale), scale, str(source), dashed=place == "inside")
             own = line[line["background"] == chosen[str(source)]]
@@ -82,7 +82,8 @@ def own_walk(table: pd.DataFrame) -> pd.DataFrame:
         return table
     first = walks.iloc[0]
     own = (table["beta"] == first["beta"]) & (table["steps"] == first["steps"])
-    return table.loc[table["beta"].isna() | own]
+    found: pd.DataFrame = table[table["beta"].isna() | own]
+    return found
 
 
 def loss_plot(history: pd.DataFrame, parts: dict[str, str]) -> str:
@@ -100,9 +101,10 @@ def loss_plot(history: pd.DataFrame, parts: dict[str, str]) -> str:
                       lw=1.6, label=label)  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel="epoch", ylabel="loss")
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * float(history[list(parts)].to_numpy().max()))
         if len(parts) > 1:
-            axes.legend()
+            axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=len(parts),
+                        columnspacing=1, handlelength=1.2, handletextpad=0.4)  # fmt: skip
         return _svg(figure)
 
 

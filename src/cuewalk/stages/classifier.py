@@ -58,7 +58,9 @@ def _train(
         image_loader(job.input("root"), records),
         len(records),
         section["model"]["image_size"],
-        Augment(**{k: tuple(v) if isinstance(v, list) else v for k, v in augment.items()}),
+        Augment(
+            augment["flip"], tuple(augment["jitter"]), tuple(augment["crop"]), augment["erase"]
+        ),
         seed=job.cfg["seed"],
     )
     rows = []

@@ -42,7 +42,7 @@ def score(
     settings: Sequence[Setting],
     masks: Callable[[str], list[np.ndarray]],
 ) -> int:
-    """Write output `confusion`: per photograph and setting a matrix, rows truth, columns prediction.
+    """Write output `confusion`: per photograph and setting, rows truth, columns prediction.
 
     Args:
         ids: photographs that could be scored; those with a mask in `select` or `evaluate` are.
@@ -72,7 +72,7 @@ def unique(backgrounds: Sequence[Background]) -> list[Background]:
 
 
 def swept(alphas: Sequence[float], constants: Sequence[float]) -> list[Background]:
-    """The backgrounds of config section `sweep`: exponents and constants, compared after the walk."""
+    """The backgrounds of config section `sweep`, exponents and constants, all after the walk."""
     return unique(
         [
             *(Background("after", alpha=a) for a in alphas),

@@ -29,8 +29,8 @@ def run(job: Job) -> int:
     records = [_with_roles(record, lists) for record in data.records]
     _write(job, data, records)
     log.info("%d photographs without any of the wanted classes were left out", data.left_out)
-    for role in lists:
-        log.info("%s (list %s): %d photographs", role, lists[role], len(with_role(records, role)))
+    for role, name in lists.items():
+        log.info("%s (list %s): %d photographs", role, name, len(with_role(records, role)))
     return len(records)
 
 

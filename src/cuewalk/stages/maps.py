@@ -36,7 +36,7 @@ class WalkedPlanes:
         """Walked class planes (K, H, W) at the photograph's size, and the class index of each."""
         row = self.store.row(id)
         classes = present(row["class_id"])
-        cells = row["planes"][: len(classes), self.settings.index(setting)]
+        cells = row["planes"][: len(classes)][:, self.settings.index(setting)]
         return resize(cells, self.size(id)), classes
 
     def background(
@@ -46,5 +46,5 @@ class WalkedPlanes:
         if background.place == "after":
             return background.plane(planes)
         row = self.store.row(id)["background"]
-        cells = row[self.alphas.index(background.alpha), self.settings.index(setting)]
-        return resize(cells, self.size(id))
+        alpha = self.alphas.index(background.alpha or 0.0)
+        return resize(row[alpha, self.settings.index(setting)], self.size(id))

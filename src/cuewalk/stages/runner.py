@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import platform
+import resource
 import sys
 import time
 import traceback
@@ -57,7 +58,7 @@ Stage = Callable[[Job], int]
 
 
 def main(module: str, stage: Stage) -> None:
-    """Run a stage from the command line and exit: 0 done, 1 with one sentence if it could not be."""
+    """Run a stage from the command line; exit with 0, or with 1 and one sentence."""
     arguments = _parse()
     _log_to(arguments.log, arguments.shard)
     if arguments.code != code_digest(module):
@@ -125,14 +126,14 @@ def _write_receipt(arguments: argparse.Namespace, module: str, images: int, seco
         "python": platform.python_version(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    log.info("done: %d photographs, %.1f s, %.2f images/s", images, seconds, images / max(seconds, 1e-9))
+    log.info(
+        "done: %d photographs, %.1f s, %.2f images/s", images, seconds, images / max(seconds, 1e-9)
+    )
     with atomic_file(arguments.receipt) as path:
         path.write_text(json.dumps(receipt, indent=1, sort_keys=True) + "\n")
 
 
 def _peak_memory_mb() -> int:
-    import resource
-
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak / (1024 if sys.platform == "linux" else 1024 * 1024))
 
@@ -140,7 +141,7 @@ def _peak_memory_mb() -> int:
 def progress(
     items: Iterable[Any], total: int, text: str, *, weight: Callable[[Any], int] | None = None
 ) -> Iterator[Any]:
-    """Pass items on, showing a bar with images/s and time left; plain lines in the log now and then.
+    """Pass items on, showing a bar with images/s and time left, and log a line now and then.
 
     Args:
         items: what to iterate over.
@@ -158,7 +159,7 @@ def progress(
             done += count
             bar.update(count)
             now = time.monotonic()
-            if now - noted > 10:
+            if now - noted > 30:
                 rate = done / (now - started)
                 left = (total - done) / rate
                 log.info("%s: %d of %d, %.2f images/s, %.0f s left", text, done, total, rate, left)

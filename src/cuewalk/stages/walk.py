@@ -39,7 +39,9 @@ def run(job: Job) -> int:
     net, about = _load_net(job.input("model"))
     net.to(device)
     rows = []
-    for some in progress(batches(range(len(ids)), job.compute["batch_size"]), len(ids), "walk", weight=len):
+    for some in progress(
+        batches(range(len(ids)), job.compute["batch_size"]), len(ids), "walk", weight=len
+    ):
         images = torch.stack([_image(job, records[ids[i]], about) for i in some]).to(device)
         with torch.no_grad():
             aff = affinities(net(images), about["grid"]["radius"]).cpu()
@@ -77,9 +79,7 @@ def _image(job: Job, record: Any, about: Mapping[str, Any]) -> torch.Tensor:
     return normalise(to_tensor(pil_squash(image, about["affinitynet"]["image_size"])))
 
 
-def _cell_planes(
-    job: Job, cues: Store, id: str, alphas: Sequence[float], cells: int
-) -> np.ndarray:
+def _cell_planes(job: Job, cues: Store, id: str, alphas: Sequence[float], cells: int) -> np.ndarray:
     """Class planes, then a background plane per alpha, at the cells (K + A, g, g) float64."""
     maps, _ = photograph_cues(cues, id, job.cfg["cue_map"]["root"])
     planes = [*maps, *(background_map(maps, alpha) for alpha in alphas)]

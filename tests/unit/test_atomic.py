@@ -1,0 +1,37 @@
+"""Artefacts appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from cuewalk.artifacts.atomic import atomic_file, atomic_folder
+
+
+def test_failed_file_leaves_the_old_one_and_no_rest(tmp_path: Path) -> None:
+    path = tmp_path / "index.csv"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_file(path) as temporary:
+        assert temporary.parent == tmp_path
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_folder_leaves_the_old_one_and_no_rest(tmp_path: Path) -> None:
+    path = tmp_path / "shard"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(RuntimeError), atomic_folder(path) as temporary:
+        (temporary / "half").touch()
+        raise RuntimeError
+    assert [p.name for p in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
+    path = tmp_path / "shard"
+    for name in ("first", "second"):
+        with atomic_folder(path) as temporary:
+            (temporary / name).touch()
+    assert [p.name for p in path.iterdir()] == ["second"]
