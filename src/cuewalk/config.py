@@ -1,5 +1,7 @@
 """Checks a run's configuration before anything is computed: one clear sentence per mistake."""
 
+import math
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
@@ -27,10 +29,10 @@ def read_config(path: Path) -> dict[str, Any]:
         InputError: the file is missing, or not a mapping in YAML.
     """
     try:
-        config = yaml.safe_load(path.read_text())
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read; check the path.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML ({problem}).") from error
     if not isinstance(config, dict):
@@ -57,9 +59,13 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     error = best_match(_validator().iter_errors(config))
     if error is not None:
         raise InputError(_sentence(error))
+    _check_finite(config)
     _check_dataset(config["dataset"])
     _check_relations(config)
-    Background.parse(config["masks"]["background"])
+    try:
+        Background.parse(config["masks"]["background"])
+    except InputError as error:
+        raise InputError(f"config key masks.background: {error}") from None
     return dict(config)
 
 
@@ -76,7 +82,7 @@ def _sentence(error: ValidationError) -> str:
     place = f"config key {key}" if key else "config"
     if error.validator == "additionalProperties":
         known = sorted(schema["properties"])
-        unknown = sorted(set(value) - set(known))[0]
+        unknown = sorted(str(k) for k in value if k not in known)[0]
         near = get_close_matches(unknown, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}."
         return f"{place}: {unknown!r} is not a known key; {hint}"
@@ -88,7 +94,8 @@ def _sentence(error: ValidationError) -> str:
         return f"{place}: {value!r} is not one of {options}."
     if error.validator == "type":
         kinds = " or ".join(wanted) if isinstance(wanted, list) else wanted
-        return f"{place}: {value!r} must be of type {kinds}."
+        hint = " (write 1.0e-3 for 1e-3)" if _looks_like_number(value) else ""
+        return f"{place}: {value!r} must be of type {kinds}{hint}."
     limits = {
         "minimum": "at least",
         "maximum": "at most",
@@ -100,6 +107,20 @@ def _sentence(error: ValidationError) -> str:
         bound = f"{limits[str(error.validator)]} {wanted}"
         return f"{place}: {value} must be {bound}."
     return f"{place}: {error.message}."
+
+
+def _check_finite(value: Any, place: str = "") -> None:
+    """Refuse nan and infinity, which pass the limits of the schema."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"config key {place[1:]}: {value} must be a finite number.")
+    parts = value.items() if isinstance(value, Mapping) else ()
+    for key, part in enumerate(value) if isinstance(value, list) else parts:
+        _check_finite(part, f"{place}.{key}")
+
+
+def _looks_like_number(value: Any) -> bool:
+    # YAML 1.1 reads 1e-3, without a point, as text.
+    return isinstance(value, str) and bool(re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value))
 
 
 def _check_dataset(dataset: Mapping[str, Any]) -> None:
@@ -138,6 +159,12 @@ def _check_relations(config: Mapping[str, Any]) -> None:
         raise InputError(
             f"config key cues.start_layer: {config['cues']['start_layer']} must be below the "
             f"number of blocks ({blocks})."
+        )
+    cells, radius = config["grid"]["cells"], config["grid"]["radius"]
+    if cells < 2 * radius - 1:
+        raise InputError(
+            f"config key grid.radius: {radius} is too large for {cells} cells a side; it may be "
+            f"{(cells + 1) // 2} at most."
         )
     low, high = config["classifier"]["augment"]["crop"]
     if low > high:

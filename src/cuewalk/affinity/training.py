@@ -73,7 +73,7 @@ class LabelledPhotographs(Dataset[tuple[Tensor, Tensor]]):
         image = to_tensor(pil_squash(self.load(index), self.size))
         label = torch.from_numpy(self.labels[index])
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(hash((self.seed, self.epoch, index)) & 0x7FFF_FFFF)
+            torch.default_generator.manual_seed(hash((self.seed, self.epoch, index)) & 0x7FFF_FFFF)
             image = normalise(self.jitter(image))
             return (image.flip(-1), label.flip(-1)) if torch.rand(()) < 0.5 else (image, label)
 

@@ -6,6 +6,7 @@ Two ways to name one, both timm's own `VisionTransformer` with no model code of 
 * `composed`: a timm CNN cut at a stage as the stem, under N transformer blocks.
 """
 
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -71,18 +72,24 @@ def _named(spec: Mapping[str, Any], classes: int) -> VisionTransformer:
 
 
 def _composed(spec: Mapping[str, Any], classes: int, weights: bool) -> VisionTransformer:
-    transformer = spec["transformer"]
-    return VisionTransformer(
-        img_size=spec["image_size"],
-        patch_size=1,
-        embed_layer=partial(HybridEmbed, backbone=build_stem(spec["stem"], weights)),
-        embed_dim=transformer["width"],
-        depth=transformer["blocks"],
-        num_heads=transformer["heads"],
-        mlp_ratio=transformer["mlp_ratio"],
-        drop_path_rate=transformer["drop_path"],
-        num_classes=classes,
-    )
+    transformer, stem = spec["transformer"], build_stem(spec["stem"], weights)
+    try:
+        return VisionTransformer(
+            img_size=spec["image_size"],
+            patch_size=1,
+            embed_layer=partial(HybridEmbed, backbone=stem),
+            embed_dim=transformer["width"],
+            depth=transformer["blocks"],
+            num_heads=transformer["heads"],
+            mlp_ratio=transformer["mlp_ratio"],
+            drop_path_rate=transformer["drop_path"],
+            num_classes=classes,
+        )
+    except (AssertionError, RuntimeError) as error:
+        raise InputError(
+            f"classifier.model.stem: {spec['stem']['name']!r} makes no feature maps of images of "
+            f"{spec['image_size']} pixels ({str(error).splitlines()[0]}); choose a CNN."
+        ) from error
 
 
 def build_stem(stem: Mapping[str, Any], weights: bool) -> nn.Module:
@@ -119,7 +126,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # pickle refuses anything but tensors with errors of many types
         raise InputError(f"{path}: holds more than tensors; export a plain state dict.") from error
-    return dict(state.get("model", state.get("state_dict", state)))
+    if isinstance(state, dict):
+        state = state.get("model", state.get("state_dict", state))
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise InputError(f"{path}: is not a state dict, tensors by name; export one.")
+    return dict(state)
 
 
 def load_weights(model: VisionTransformer, path: Path) -> list[str]:
@@ -133,15 +144,15 @@ def load_weights(model: VisionTransformer, path: Path) -> list[str]:
     """
     state = read_weights(path)
     own = model.state_dict()
-    position = state.get("pos_embed")
-    if position is not None and position.shape != own["pos_embed"].shape:
+    position = state.get("pos_embed", own["pos_embed"])
+    prefix = 0 if model.no_embed_class else model.num_prefix_tokens
+    if position.shape != own["pos_embed"].shape and _is_square(position, prefix):
         state["pos_embed"] = resample_abs_pos_embed(
-            position,
-            new_size=model.patch_embed.grid_size,
-            num_prefix_tokens=0 if model.no_embed_class else model.num_prefix_tokens,
+            position, new_size=model.patch_embed.grid_size, num_prefix_tokens=prefix
         )
     differs = {k for k in own if k in state and state[k].shape != own[k].shape}
-    absent = own.keys() - state.keys()
+    # Counters of batch norms steer nothing here, and many files leave them out.
+    absent = {k for k in own.keys() - state.keys() if not k.endswith("num_batches_tracked")}
     fresh = sorted(k for k in differs | absent if k.startswith("head."))
     unknown = {k for k in state.keys() - own.keys() if not k.startswith("head.")}
     wrong = sorted((differs | absent | unknown) - set(fresh))
@@ -151,6 +162,12 @@ def load_weights(model: VisionTransformer, path: Path) -> list[str]:
         {k: v for k, v in state.items() if k in own and k not in fresh}, strict=False
     )
     return fresh
+
+
+def _is_square(position: Tensor, prefix: int) -> bool:
+    """Whether the tokens after the prefix make a square grid; no other can be resampled."""
+    tokens = position.shape[1] - prefix if position.ndim == 3 else 0
+    return tokens > 0 and math.isqrt(tokens) ** 2 == tokens
 
 
 def _load_stem(module: nn.Module, path: Path) -> None:

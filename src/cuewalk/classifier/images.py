@@ -88,7 +88,7 @@ class Photographs(Dataset[tuple[Tensor, int]]):
         if self.augment is None:
             return normalise(to_tensor(pil_squash(image, self.size))), index
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(hash((self.seed, self.epoch, index)) & 0x7FFF_FFFF)
+            torch.default_generator.manual_seed(hash((self.seed, self.epoch, index)) & 0x7FFF_FFFF)
             return normalise(self.augment(to_tensor(image), self.size)), index
 
 

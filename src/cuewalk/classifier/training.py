@@ -111,7 +111,7 @@ def freeze_levels(model: VisionTransformer, levels: int) -> None:
     """Stop the first feature levels of a composed hybrid's stem from learning.
 
     They are the costliest to train, at full resolution, and the most general. timm registers a
-    CNN's modules in the order they run, so all parameters up to the last of a level belong to it.
+    CNN's modules in the order they run, so all modules up to the last of a level belong to it.
 
     Raises:
         InputError: the classifier has no stem with that many levels.
@@ -125,11 +125,13 @@ def freeze_levels(model: VisionTransformer, levels: int) -> None:
             f"classifier.training.frozen_levels: {levels} levels cannot be frozen, the classifier "
             "has no composed stem of so many; set 0."
         )
-    last = f"{info.module_name(levels - 1)}."
-    names = [name for name, _ in stem.named_parameters()]
+    # timm flattens dots to underscores in some feature extractors.
+    last = f"{info.module_name(levels - 1)}.".replace(".", "_")
+    names = [f"{name}.".replace(".", "_") for name, _ in stem.named_modules()]
     end = max(place for place, name in enumerate(names) if name.startswith(last))
-    for parameter in list(stem.parameters())[: end + 1]:
-        parameter.requires_grad_(False)
+    for module in list(stem.modules())[: end + 1]:
+        for parameter in module.parameters(recurse=False):
+            parameter.requires_grad_(False)
 
 
 def make_optimizer(model: VisionTransformer, settings: TrainSettings) -> torch.optim.Optimizer:
@@ -166,12 +168,11 @@ def rate_factor(settings: TrainSettings, epoch: float) -> float:
 
 
 def _set_mode(model: nn.Module, settings: TrainSettings) -> None:
-    """Training mode; batch norms whose statistics are `frozen` stay in evaluation mode."""
+    """Training mode; batch norms that are frozen, or of a frozen level, stay in evaluation mode."""
     model.train()
-    if settings.batch_norm == "frozen":
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.train(settings.batch_norm == "trained" and module.weight.requires_grad)
 
 
 @torch.no_grad()

@@ -1,0 +1,129 @@
+"""Runs of the real workflow, each in a folder of its own, for tests that look at what comes out."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cuewalk.artifacts.code import code_digest
+from cuewalk.config import merge_config, read_config
+
+ROOT = Path(__file__).resolve().parents[2]
+CORES = os.environ.get("CUEWALK_TEST_CORES", "2")
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+# One epoch teaches the classifier next to nothing; an alpha_low of 16 makes AffinityNet's pairs
+# of foreground all the same, and a background of alpha 1 leaves some of it in the masks.
+TINY: dict[str, Any] = {
+    "run": "tiny",
+    "dataset": {"shapes": {"train": 12, "select": 4, "evaluate": 6, "size": 64}},
+    "shards": {"train": 2, "evaluate": 1},
+    "classifier": {
+        "model": {
+            "image_size": 64,
+            "stem": {"options": {"channels": [8, 16, 16, 16], "stem_width": 8}},
+            "transformer": {"blocks": 2, "width": 32, "heads": 2},
+        },
+        "training": {"epochs": 1, "batch_size": 4, "warmup_epochs": 0},
+    },
+    "cues": {"sizes": [64]},
+    "grid": {"cells": 8, "radius": 3},
+    "crf": {"alpha_low": 16},
+    "affinitynet": {"image_size": 64, "channels": 32, "epochs": 1, "batch_size": 4},
+    "walk": {"steps": 8, "alphas": [1, 4], "also": [{"beta": 8, "steps": 4}]},
+    "masks": {"background": {"place": "inside", "alpha": 1}},
+    "sweep": {
+        "alphas": [4, 8],
+        "constants": [0.2, 0.4],
+        "crf_alphas": [4],
+        "crf_constants": [0.2],
+    },
+    "metrics": {"bootstrap": 20},
+    "report": {"panels": 2},
+    "compute": {"device": "cpu", "batch_size": 4},
+}
+CLASSES = ("stripes", "checks", "dots", "rings", "zigzag", "grid")
+"""Of the built-in data, in label order."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: its working directory, and what is laid over config.yaml."""
+
+    work: Path
+    overlay: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """Where its products lie."""
+        return self.work / "results" / self.overlay["run"]
+
+    @property
+    def photographs(self) -> Path:
+        """Root of the data set."""
+        return Path(self.overlay["dataset"].get("root") or self.folder / "photographs")
+
+    def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command that a user types, with the profile of the Makefile."""
+        overlay = self.work / "overlay.yaml"
+        overlay.write_text(yaml.safe_dump(dict(self.overlay)))
+        options = {
+            "--snakefile": ROOT / "Snakefile",
+            "--profile": ROOT / "workflow" / "profiles" / "default",
+            "--directory": self.work,
+            "--configfile": overlay,
+            "--cores": CORES,
+        }
+        given = [str(part) for option in options.items() for part in option]
+        return _command("-m", "snakemake", *given, *arguments, work=self.work)
+
+    def snakemake_or_fail(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The same, where it has to succeed."""
+        ran = self.snakemake(*arguments)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran
+
+    def stage(
+        self, name: str, sections: list[str], inputs: Mapping[str, Path], outputs: list[str]
+    ) -> subprocess.CompletedProcess[str]:
+        """One stage without Snakemake, called as workflow/rules/common.smk calls it.
+
+        Outputs and receipt lie under `folder / name`.
+        """
+        config = merge_config(read_config(ROOT / "config.yaml"), self.overlay)
+        folder = self.folder / name
+        given = {
+            "--cfg": json.dumps({section: config[section] for section in sections}),
+            "--code": code_digest(f"cuewalk.stages.{name}"),
+            "--compute": json.dumps(config["compute"]),
+            "--threads": "1",
+            "--log": self.folder / "logs" / f"{name}.log",
+            "--receipt": folder / "receipt.json",
+        }
+        arguments = [str(part) for option in given.items() for part in option]
+        for key, path in inputs.items():
+            arguments += ["--input", key, str(path)]
+        for file in outputs:
+            arguments += ["--output", file.split(".")[0], str(folder / file)]
+        return _command("-m", f"cuewalk.stages.{name}", *arguments, work=self.work)
+
+    def temporary_files(self) -> list[Path]:
+        """Half-written artefacts that a stage left behind."""
+        return [path for path in self.work.rglob(".*.tmp") if ".snakemake" not in path.parts]
+
+
+def _command(*arguments: str, work: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=work,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

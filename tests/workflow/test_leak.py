@@ -1,0 +1,174 @@
+"""Ground truth masks reach confusion, metrics and report, and nothing that makes masks."""
+
+import ast
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from runs import ROOT, TINY, Run
+
+from cuewalk.artifacts.code import imported_modules
+from cuewalk.config import merge_config
+from cuewalk.datasets.voc import voc_palette
+
+UPSTREAM = {
+    "shapes", "dataset", "classifier", "cues", "crf", "labels", "affinitynet", "walk", "masks",
+}  # fmt: skip
+SIGHTED = {"confusion_cue", "confusion_crf", "confusion_walk", "confusion_labels", "report"}
+BLIND = sorted(UPSTREAM - {"shapes", "dataset"})
+"""Stages that compute masks from what the dataset stage lists."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A job of the DAG."""
+
+    rule: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    command: str
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory):
+    """Every job of a run from nothing, as Snakemake plans it."""
+    run = Run(tmp_path_factory.mktemp("plan"), TINY)
+    return read_plan(run.snakemake_or_fail("--dry-run", "--forceall", "--printshellcmds").stdout)
+
+
+def read_plan(text: str) -> list[Step]:
+    found = []
+    for block in re.split(r"^(?:local)?rule ", text, flags=re.M)[1:]:
+        fields = dict(re.findall(r"^    (\w+): (.*)$", block, flags=re.M))
+        command = re.search(r"^Shell command: (.*)$", block, flags=re.M)
+        found.append(
+            Step(
+                block.split(":", 1)[0],
+                tuple(fields["input"].split(", ")) if "input" in fields else (),
+                tuple(fields["output"].split(", ")) if "output" in fields else (),
+                command[1] if command else "",
+            )
+        )
+    return found
+
+
+def ancestors(steps: list[Step], goals: list[Step]) -> list[Step]:
+    """Goals and all jobs that something of theirs is made from."""
+    maker = {output: step for step in steps for output in step.outputs}
+    found: list[Step] = []
+    waiting = list(goals)
+    while waiting:
+        step = waiting.pop()
+        if step not in found:
+            found.append(step)
+            waiting += [maker[path] for path in step.inputs if path in maker]
+    return found
+
+
+def test_the_plan_is_whole(steps):
+    rules = {step.rule for step in steps}
+    assert rules == UPSTREAM | SIGHTED | {"metrics", "all"}
+    made = {output for step in steps for output in step.outputs}
+    assert {path for step in steps for path in step.inputs} <= made
+
+
+def test_truth_is_an_input_of_confusion_and_report_alone(steps):
+    reading = {step.rule for step in steps if any("truth" in path for path in step.inputs)}
+    assert reading == SIGHTED
+    writing = {step.rule for step in steps if any("truth" in path for path in step.outputs)}
+    assert writing == {"dataset"}
+
+
+def test_masks_descend_from_no_truth(steps):
+    line = ancestors(steps, [step for step in steps if step.rule == "masks"])
+    assert {step.rule for step in line} == UPSTREAM
+    for step in line:
+        for path in step.inputs:
+            assert not re.search(r"truth|/confusion/|/metrics/", path), (step.rule, path)
+
+
+def test_commands_name_no_truth(steps):
+    """Paths that a rule slips into its command, beside its inputs."""
+    for step in steps:
+        named = re.search(r"truth\.csv|/confusion/|/metrics/", step.command)
+        assert bool(named) == (step.rule in SIGHTED | {"dataset", "metrics"}), step.rule
+
+
+# What the code of a stage says.
+
+READERS = {"TruthReader", "load_truth", "read_truth", "read_voc"}
+
+
+def named(module: str) -> set[str]:
+    """Names and strings in a module, but for what `TruthReader` itself is made of."""
+    path = ROOT.joinpath("src", *module.split("."))
+    file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
+    found: set[str] = set()
+    for part in ast.parse(file.read_text()).body:
+        if module == "cuewalk.stages.rows" and isinstance(part, ast.ImportFrom):
+            continue  # for TruthReader, which lies there
+        if isinstance(part, ast.ClassDef) and part.name == "TruthReader":
+            continue
+        for node in ast.walk(part):
+            match node:
+                case ast.Name(id=name) | ast.Attribute(attr=name) | ast.alias(name=name):
+                    found.add(name)
+                case ast.Constant(value=str(text)):
+                    found.add(text)
+    return found
+
+
+@pytest.mark.parametrize("stage", BLIND)
+def test_code_of_a_blind_stage_reads_no_truth(stage):
+    modules = imported_modules(f"cuewalk.stages.{stage}")
+    assert len(modules) > 5
+    for module in sorted(modules):
+        assert not named(module) & READERS, module
+        if module.startswith("cuewalk.stages."):
+            assert not named(module) & {"truth", "SegmentationClass"}, module
+
+
+def test_the_search_finds_those_who_read():
+    stages = {path.stem for path in (ROOT / "src" / "cuewalk" / "stages").glob("*.py")}
+    reading = {name for name in stages if named(f"cuewalk.stages.{name}") & READERS}
+    # `dataset` checks masks when it lists them; that is all it does with them.
+    assert reading == {"confusions", "confusion_labels", "report", "dataset"}
+
+
+# What a run does.
+
+
+@pytest.fixture(scope="module")
+def blanked(tiny, tmp_path_factory):
+    """The same photographs with other masks, all background, from the dataset to the masks."""
+    work = tmp_path_factory.mktemp("blanked")
+    root = work / "photographs"
+    shutil.copytree(tiny.photographs, root)
+    for path in (root / "SegmentationClass").glob("*.png"):
+        blank = Image.new("P", Image.open(path).size, 0)
+        blank.putpalette(voc_palette().tobytes())
+        blank.save(path)
+    changes = {"dataset": {"kind": "voc", "root": str(root)}, "shards": {"train": 1}}
+    run = Run(work, merge_config(TINY, changes))
+    run.snakemake_or_fail("--", "results/tiny/masks/evaluate-000")
+    return run
+
+
+def read_all(folder: Path, pattern: str) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob(pattern))}
+
+
+def test_the_masks_of_the_truth_are_others(tiny, blanked):
+    assert read_all(tiny.folder, "dataset/truth.csv") != read_all(
+        blanked.folder, "dataset/truth.csv"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["dataset/index.csv", "*/model.safetensors", "masks/*/*.png"])
+def test_other_truth_changes_no_byte(tiny, blanked, pattern):
+    found = read_all(blanked.folder, pattern)
+    assert found
+    assert found == read_all(tiny.folder, pattern)
