@@ -15,6 +15,7 @@ help:
 
 demo: .venv/ready
 	@$(SNAKEMAKE)
+	@echo "Open results/demo/report.html; the masks are in results/demo/masks/"
 
 test: .venv/ready
 	@pytest

@@ -26,7 +26,11 @@ rule all:
         # Intermediates too, so that a deleted one is noticed and made again.
         f"{RUN}/dataset/index.csv",
         f"{RUN}/classifier/model.safetensors",
-        expand(f"{RUN}/{{stage}}/{{shard}}", stage=["cues", "crf", "labels", "walk"], shard=SHARDS),
+        expand(
+            f"{RUN}/{{stage}}/{{shard}}",
+            stage=["cues", "crf", "labels", "walk"],
+            shard=SHARDS,
+        ),
         f"{RUN}/affinitynet/model.safetensors",
         expand(f"{RUN}/masks/{{shard}}", shard=MASK_SHARDS),
 

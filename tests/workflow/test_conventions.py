@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 import yaml
@@ -38,7 +37,7 @@ def keywords(text: str) -> list[str]:
 def test_every_stage_has_its_rule():
     stages = {p.stem for p in STAGES.glob("*.py") if "\n    main(" in p.read_text()}
     assert set(RULE) == stages
-    assert len(stages) == 15
+    assert len(stages) >= 15
     included = re.findall(r'^include: "(.*)"', (ROOT / "Snakefile").read_text(), re.M)
     assert {ROOT / path for path in included} == set(RULES.glob("*.smk"))
 
@@ -139,7 +138,14 @@ def test_readme_names_only_targets_that_exist():
     readme = ROOT / "README.md"
     if not readme.exists():
         pytest.skip("no README yet")
-    named = set(re.findall(r"(?:^|`|\$ )\s*make ([a-z][\w-]*)", readme.read_text(), re.M))
-    targets = set(re.findall(r"^([\w-]+):", Path(ROOT / "Makefile").read_text(), re.M))
+    text = readme.read_text()
+    code = [
+        *re.findall(r"^ {4}.*", text, re.M),
+        *re.findall(r"`([^`\n]+)`", text),
+        *"\n".join(re.findall(r"^```.*?\n(.*?)^```", text, re.M | re.S)).splitlines(),
+    ]
+    calls = (re.match(r"\s*(?:\$ )?make ([a-z][\w-]*)", line) for line in code)
+    named = {call[1] for call in calls if call}
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
     assert named
     assert named <= targets

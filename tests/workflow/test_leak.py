@@ -36,7 +36,9 @@ class Step:
 def steps(tmp_path_factory):
     """Every job of a run from nothing, as Snakemake plans it."""
     run = Run(tmp_path_factory.mktemp("plan"), TINY)
-    return read_plan(run.snakemake_or_fail("--dry-run", "--forceall", "--printshellcmds").stdout)
+    # The profile keeps Snakemake quiet; here all that it can say is wanted.
+    plan = run.snakemake_or_fail("--dry-run", "--forceall", "--printshellcmds", "--quiet", "host")
+    return read_plan(plan.stdout)
 
 
 def read_plan(text: str) -> list[Step]:
@@ -126,9 +128,9 @@ def test_code_of_a_blind_stage_reads_no_truth(stage):
     modules = imported_modules(f"cuewalk.stages.{stage}")
     assert len(modules) > 5
     for module in sorted(modules):
-        assert not named(module) & READERS, module
-        if module.startswith("cuewalk.stages."):
-            assert not named(module) & {"truth", "SegmentationClass"}, module
+        stage_words = {"truth", "SegmentationClass"} if ".stages." in module else set()
+        found = named(module) & (READERS | stage_words)
+        assert not found, module
 
 
 def test_the_search_finds_those_who_read():

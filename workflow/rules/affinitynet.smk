@@ -12,12 +12,13 @@ rule affinitynet:
         receipt=f"{RUN}/affinitynet/receipt.json",
     log:
         f"{RUN}/logs/affinitynet.log",
+    priority: 60
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
     params:
         cfg=cfg("affinitynet", "grid", "seed"),
         code=code("affinitynet"),
-    threads: workflow.cores
-    conda:
-        ENVIRONMENT
     shell:
         call(
             "affinitynet",

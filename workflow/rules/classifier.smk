@@ -12,12 +12,13 @@ rule classifier:
         receipt=f"{RUN}/classifier/receipt.json",
     log:
         f"{RUN}/logs/classifier.log",
+    priority: 100
+    conda:
+        ENVIRONMENT
+    threads: workflow.cores
     params:
         cfg=cfg("classifier", "seed"),
         code=code("classifier"),
-    threads: workflow.cores
-    conda:
-        ENVIRONMENT
     shell:
         call(
             "classifier",

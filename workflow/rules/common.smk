@@ -37,9 +37,9 @@ def shards_of(part):
 TRAIN_SHARDS = shards_of("train")
 EVALUATE_SHARDS = shards_of("evaluate")
 SHARDS = TRAIN_SHARDS + EVALUATE_SHARDS
-MASK_SHARDS = (TRAIN_SHARDS if {"train", "select"} & set(config["masks"]["splits"]) else []) + (
-    EVALUATE_SHARDS if "evaluate" in config["masks"]["splits"] else []
-)
+MASK_SHARDS = (
+    TRAIN_SHARDS if {"train", "select"} & set(config["masks"]["splits"]) else []
+) + (EVALUATE_SHARDS if "evaluate" in config["masks"]["splits"] else [])
 
 
 wildcard_constraints:
@@ -82,5 +82,6 @@ def print_summary():
     """The closing table, and where the products lie."""
     from cuewalk.summary import print_run
 
+    # A run may stop at an earlier stage, when only that was asked for.
     if Path(RUN, "metrics", "masks.csv").exists():
         print_run(Path(RUN))

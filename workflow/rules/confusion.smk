@@ -12,11 +12,11 @@ rule confusion_cue:
         receipt=f"{RUN}/confusion/cue/{{shard}}.json",
     log:
         f"{RUN}/logs/confusion_cue/{{shard}}.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("cue_map", "sweep"),
         code=code("confusion_cue"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard(
             "confusion_cue",
@@ -36,11 +36,11 @@ rule confusion_crf:
         receipt=f"{RUN}/confusion/crf/{{shard}}.json",
     log:
         f"{RUN}/logs/confusion_crf/{{shard}}.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("crf", "cue_map", "sweep"),
         code=code("confusion_crf"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard(
             "confusion_crf",
@@ -60,11 +60,11 @@ rule confusion_walk:
         receipt=f"{RUN}/confusion/walk/{{shard}}.json",
     log:
         f"{RUN}/logs/confusion_walk/{{shard}}.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("masks", "sweep"),
         code=code("confusion_walk"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard(
             "confusion_walk",
@@ -84,11 +84,11 @@ rule confusion_labels:
         receipt=f"{RUN}/confusion/labels/{{shard}}.json",
     log:
         f"{RUN}/logs/confusion_labels/{{shard}}.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("grid"),
         code=code("confusion_labels"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard(
             "confusion_labels",

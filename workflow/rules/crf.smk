@@ -10,10 +10,11 @@ rule crf:
         receipt=f"{RUN}/crf/{{shard}}.json",
     log:
         f"{RUN}/logs/crf/{{shard}}.log",
+    priority: 45
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("crf", "cue_map", "grid"),
         code=code("crf"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard("crf", inputs=["index", "cues", "root"], outputs=["crf"])

@@ -10,11 +10,12 @@ rule cues:
         receipt=f"{RUN}/cues/{{shard}}.json",
     log:
         f"{RUN}/logs/cues/{{shard}}.log",
+    priority: 50
+    conda:
+        ENVIRONMENT
+    threads: 1
     params:
         cfg=cfg("cues", "shards"),
         code=code("cues"),
-    threads: 1
-    conda:
-        ENVIRONMENT
     shell:
         call_shard("cues", inputs=["index", "model", "root"], outputs=["cues"])

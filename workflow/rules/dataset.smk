@@ -8,13 +8,14 @@ if config["dataset"]["kind"] == "shapes":
             receipt=f"{RUN}/photographs.json",
         log:
             f"{RUN}/logs/shapes.log",
-        params:
-            cfg=json.dumps(
-                {"shapes": config["dataset"]["shapes"], "seed": config["seed"]}, sort_keys=True
-            ),
-            code=code("shapes"),
         conda:
             ENVIRONMENT
+        params:
+            cfg=json.dumps(
+                {"shapes": config["dataset"]["shapes"], "seed": config["seed"]},
+                sort_keys=True,
+            ),
+            code=code("shapes"),
         shell:
             call("shapes", outputs=["photographs"])
 
@@ -29,10 +30,10 @@ rule dataset:
         receipt=f"{RUN}/dataset/receipt.json",
     log:
         f"{RUN}/logs/dataset.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("dataset"),
         code=code("dataset"),
-    conda:
-        ENVIRONMENT
     shell:
         call("dataset", inputs=["root"], outputs=["index", "truth", "classes"])

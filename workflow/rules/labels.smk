@@ -9,10 +9,11 @@ rule labels:
         receipt=f"{RUN}/labels/{{shard}}.json",
     log:
         f"{RUN}/logs/labels/{{shard}}.log",
+    priority: 40
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("grid"),
         code=code("labels"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard("labels", inputs=["crf"], outputs=["labels"])

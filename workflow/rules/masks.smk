@@ -10,10 +10,11 @@ rule masks:
         receipt=f"{RUN}/masks/{{shard}}.json",
     log:
         f"{RUN}/logs/masks/{{shard}}.log",
+    priority: 10
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("masks", "walk"),
         code=code("masks"),
-    conda:
-        ENVIRONMENT
     shell:
         call_shard("masks", inputs=["index", "walk"], outputs=["masks"])

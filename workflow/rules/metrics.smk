@@ -16,11 +16,11 @@ rule metrics:
         receipt=f"{RUN}/metrics/receipt.json",
     log:
         f"{RUN}/logs/metrics.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("metrics", "seed"),
         code=code("metrics"),
-    conda:
-        ENVIRONMENT
     shell:
         call(
             "metrics",

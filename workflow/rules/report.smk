@@ -21,11 +21,11 @@ rule report:
         receipt=f"{RUN}/report.json",
     log:
         f"{RUN}/logs/report.log",
+    conda:
+        ENVIRONMENT
     params:
         cfg=cfg("report", "walk", "masks", "cue_map", "sweep", "dataset"),
         code=code("report"),
-    conda:
-        ENVIRONMENT
     shell:
         call(
             "report",

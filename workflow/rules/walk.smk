@@ -11,11 +11,12 @@ rule walk:
         receipt=f"{RUN}/walk/{{shard}}.json",
     log:
         f"{RUN}/logs/walk/{{shard}}.log",
+    priority: 30
+    conda:
+        ENVIRONMENT
+    threads: 1
     params:
         cfg=cfg("walk", "masks", "cue_map"),
         code=code("walk"),
-    threads: 1
-    conda:
-        ENVIRONMENT
     shell:
         call_shard("walk", inputs=["index", "cues", "model", "root"], outputs=["walk"])
