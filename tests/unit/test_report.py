@@ -263,14 +263,13 @@ def stage_job(folder):
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     inputs = {name: [folder / f"{name}.csv"] for name in ("index", "truth", *tables)}
-    inputs["root"] = [data.root]
     inputs |= write_stores(folder, {r.id: r for r in records}, data.classes)
     cfg = {
         "report": {"panels": 12}, "cue_map": {"root": 3}, "walk": {"beta": 16, "steps": 256},
         "masks": {"splits": ["evaluate"], "background": {"place": "inside", "alpha": 4}},
         "dataset": made.settings["dataset"],
     }  # fmt: skip
-    return Job(cfg, {}, inputs, {"report": folder / "made" / "report.html"}, "", 1)
+    return Job(cfg, {}, data.root, inputs, {"report": folder / "made" / "report.html"}, "", 1)
 
 
 def write_stores(folder, records, classes):

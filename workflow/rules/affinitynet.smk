@@ -22,6 +22,6 @@ rule affinitynet:
     shell:
         call(
             "affinitynet",
-            inputs=["index", "model", "labels", "root"],
+            inputs=["index", "model", "labels"],
             outputs=["model", "history"],
         )

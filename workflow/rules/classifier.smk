@@ -22,6 +22,6 @@ rule classifier:
     shell:
         call(
             "classifier",
-            inputs=["index", "classes", "root"],
+            inputs=["index", "classes"],
             outputs=["model", "history", "precision"],
         )

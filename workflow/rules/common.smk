@@ -23,10 +23,13 @@ except InputError as error:
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 RUN = f"results/{config['run']}"
-COMPUTE = json.dumps(config["compute"])
 ENVIRONMENT = "../../envs/cuewalk.yaml"
-# Passed beside the parameters: moving the photographs is no reason to compute anything again.
-ROOT = config["dataset"]["root"] or f"{RUN}/photographs"
+# How to run and where the photographs lie go beside the parameters, through the environment: neither
+# is a reason to compute anything again.
+os.environ.update(
+    CUEWALK_COMPUTE=json.dumps(config["compute"]),
+    CUEWALK_ROOT=config["dataset"]["root"] or f"{RUN}/photographs",
+)
 
 
 def shards_of(part):
@@ -64,10 +67,9 @@ def call(stage, inputs=(), outputs=()):
     """The shell command of a stage: the same options, in the same order, for every stage."""
     parts = [
         f"python -m cuewalk.stages.{stage}",
-        "--cfg {params.cfg:q} --code {params.code} --compute {COMPUTE:q}",
+        "--cfg {params.cfg:q} --code {params.code}",
         "--threads {threads} --log {log:q} --receipt {output.receipt:q}",
-        *(f"--input {name} {{input.{name}:q}}" for name in inputs if name != "root"),
-        *("--input root {ROOT:q}" for name in inputs if name == "root"),
+        *(f"--input {name} {{input.{name}:q}}" for name in inputs),
         *(f"--output {name} {{output.{name}:q}}" for name in outputs),
     ]
     return " ".join(parts)

@@ -20,7 +20,7 @@ rule confusion_cue:
     shell:
         call_shard(
             "confusion_cue",
-            inputs=["index", "classes", "truth", "cues", "root"],
+            inputs=["index", "classes", "truth", "cues"],
             outputs=["confusion"],
         )
 
@@ -44,7 +44,7 @@ rule confusion_crf:
     shell:
         call_shard(
             "confusion_crf",
-            inputs=["index", "classes", "truth", "cues", "root"],
+            inputs=["index", "classes", "truth", "cues"],
             outputs=["confusion"],
         )
 
@@ -68,7 +68,7 @@ rule confusion_walk:
     shell:
         call_shard(
             "confusion_walk",
-            inputs=["index", "classes", "truth", "walk", "root"],
+            inputs=["index", "classes", "truth", "walk"],
             outputs=["confusion"],
         )
 
@@ -92,6 +92,6 @@ rule confusion_labels:
     shell:
         call_shard(
             "confusion_labels",
-            inputs=["index", "classes", "truth", "labels", "root"],
+            inputs=["index", "classes", "truth", "labels"],
             outputs=["confusion"],
         )

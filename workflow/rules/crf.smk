@@ -17,4 +17,4 @@ rule crf:
         cfg=cfg("crf", "cue_map", "grid"),
         code=code("crf"),
     shell:
-        call_shard("crf", inputs=["index", "cues", "root"], outputs=["crf"])
+        call_shard("crf", inputs=["index", "cues"], outputs=["crf"])

@@ -18,4 +18,4 @@ rule cues:
         cfg=cfg("cues", "shards"),
         code=code("cues"),
     shell:
-        call_shard("cues", inputs=["index", "model", "root"], outputs=["cues"])
+        call_shard("cues", inputs=["index", "model"], outputs=["cues"])

@@ -36,4 +36,4 @@ rule dataset:
         cfg=cfg("dataset"),
         code=code("dataset"),
     shell:
-        call("dataset", inputs=["root"], outputs=["index", "truth", "classes"])
+        call("dataset", outputs=["index", "truth", "classes"])

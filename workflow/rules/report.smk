@@ -43,7 +43,6 @@ rule report:
                 "crf",
                 "label_grids",
                 "walk",
-                "root",
             ],
             outputs=["report"],
         )

@@ -19,4 +19,4 @@ rule walk:
         cfg=cfg("walk", "masks", "cue_map"),
         code=code("walk"),
     shell:
-        call_shard("walk", inputs=["index", "cues", "model", "root"], outputs=["walk"])
+        call_shard("walk", inputs=["index", "cues", "model"], outputs=["walk"])

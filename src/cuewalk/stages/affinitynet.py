@@ -35,7 +35,7 @@ def run(job: Job) -> int:
     )
     records, labels = _labelled(job)
     photographs = LabelledPhotographs(
-        image_loader(job.input("root"), records),
+        image_loader(job.root, records),
         labels,
         cfg["image_size"],
         tuple(cfg["jitter"]),

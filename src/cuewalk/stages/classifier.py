@@ -8,7 +8,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from cuewalk.artifacts.atomic import atomic_file
-from cuewalk.classifier.backbone import build_model
+from cuewalk.classifier.backbone import build_model, stem_of
 from cuewalk.classifier.images import Augment, Photographs
 from cuewalk.classifier.training import (
     TrainSettings,
@@ -33,6 +33,7 @@ def run(job: Job) -> int:
 
     torch.manual_seed(seed)
     model = build_model(spec, len(classes))
+    stem_of(model)  # refuses before training what AffinityNet could not use after it
     history = _train(job, model, learning, classes, device)
     precision = _precision(job, model, with_role(records, "evaluate"), classes, device)
 
@@ -55,7 +56,7 @@ def _train(
     section = job.cfg["classifier"]
     augment = section["augment"]
     photographs = Photographs(
-        image_loader(job.input("root"), records),
+        image_loader(job.root, records),
         len(records),
         section["model"]["image_size"],
         Augment(
@@ -88,7 +89,7 @@ def _precision(
 ) -> pd.DataFrame:
     """Average precision per class on the evaluation photographs: a report, never a choice."""
     photographs = Photographs(
-        image_loader(job.input("root"), records),
+        image_loader(job.root, records),
         len(records),
         job.cfg["classifier"]["model"]["image_size"],
     )

@@ -23,7 +23,7 @@ def run(job: Job) -> int:
     backgrounds = unique([first, *swept(sweep["crf_alphas"], sweep["crf_constants"])])
 
     def masks(id: str) -> list[np.ndarray]:
-        image = load_image(job.input("root"), records[id])
+        image = load_image(job.root, records[id])
         maps, classes = photograph_cues(cues, id, job.cfg["cue_map"]["root"])
         found = []
         for background in backgrounds:

@@ -23,7 +23,7 @@ def run(job: Job) -> int:
     settings = crf_settings(cfg)
     low, high = [], []
     for id in progress(cues.ids, len(cues.ids), "crf", weight=lambda _: 1):
-        image = load_image(job.input("root"), records[id])
+        image = load_image(job.root, records[id])
         maps, _ = photograph_cues(cues, id, job.cfg["cue_map"]["root"])
         pair = dense_crf_pair(image, maps, cfg["alpha_low"], cfg["alpha_high"], settings)
         low.append(to_cells(pair[0], cells))

@@ -56,8 +56,9 @@ def _grids(
     height, width = model.patch_embed.grid_size
     views = 2 if cfg["flip"] else 1
     grids = np.zeros((len(records), _slots(labels), views, height, width), np.float32)
-    steps = progress(_steps(labels, job.compute["batch_size"]), len(records), f"cues at {size}")
-    for rows in steps:
+    steps = _steps(labels, job.compute["batch_size"])
+    text = f"cues at {size}"
+    for rows in progress(steps, len(records), text, weight=len):
         images = torch.stack([_image(job, records[row], size) for row in rows]).to(device)
         classes = torch.tensor([labels[row] for row in rows], device=device).T.contiguous()
         for view in range(views):
@@ -80,7 +81,7 @@ def _steps(labels: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
 
 
 def _image(job: Job, record: Record, size: int) -> Tensor:
-    return normalise(to_tensor(pil_squash(load_image(job.input("root"), record), size)))
+    return normalise(to_tensor(pil_squash(load_image(job.root, record), size)))
 
 
 if __name__ == "__main__":

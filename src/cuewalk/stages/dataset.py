@@ -19,7 +19,7 @@ def run(job: Job) -> int:
     dataset = job.cfg["dataset"]
     lists = {role: dataset[role] for role in ROLES if dataset[role] is not None}
     data = read_voc(
-        job.input("root"),
+        job.root,
         splits=sorted(set(lists.values())),
         classes=dataset["classes"],
         masks=dataset["masks"],

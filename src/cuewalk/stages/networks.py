@@ -46,6 +46,7 @@ def save_model(model: nn.Module, path: Path, about: Mapping[str, Any]) -> None:
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     with atomic_file(path) as temporary:
         save_file(state, temporary, metadata={"about": json.dumps(about, sort_keys=True)})
+        temporary.chmod(0o644)  # safetensors leaves it to its owner alone
 
 
 def read_about(path: Path) -> dict[str, Any]:

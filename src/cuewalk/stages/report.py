@@ -77,7 +77,7 @@ def _panel(job: Job, record: Record, truth: TruthReader, stores: Sequence[Store]
     return Panel(
         id=record.id,
         labels=[truth.wanted[c] for c in classes],
-        image=load_image(job.input("root"), record),
+        image=load_image(job.root, record),
         cues=maps,
         foreground=1 - posteriors["low"][0].astype(np.float32),
         background=posteriors["high"][0].astype(np.float32),

@@ -60,7 +60,7 @@ class TruthReader:
     """Ground truth masks by photograph; only the confusion and report stages make one."""
 
     def __init__(self, job: Job) -> None:
-        self.root = job.input("root")
+        self.root = job.root
         self.full = class_names(self.root)
         self.wanted = read_classes(job.input("classes"))
         self.truths: dict[str, Truth] = {t.id: t for t in read_truth(job.input("truth"))}

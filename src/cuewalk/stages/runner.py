@@ -35,6 +35,7 @@ class Job:
     Attributes:
         cfg: the config sections that the rule passes, by name; nothing else may shape the result.
         compute: config section `compute`: how to run, never what.
+        root: folder that the paths in index.csv and truth.csv are relative to.
         inputs: name -> paths, as the rule lists them.
         outputs: name -> path.
         shard: which shard, "" for stages that are not cut into shards.
@@ -43,6 +44,7 @@ class Job:
 
     cfg: dict[str, Any]
     compute: dict[str, Any]
+    root: Path
     inputs: dict[str, list[Path]]
     outputs: dict[str, Path]
     shard: str
@@ -65,7 +67,8 @@ def main(module: str, stage: Stage) -> None:
         sys.exit(f"cuewalk: the code of {module} changed while the workflow ran; start it again.")
     job = Job(
         cfg=json.loads(arguments.cfg),
-        compute=json.loads(arguments.compute),
+        compute=json.loads(os.environ["CUEWALK_COMPUTE"]),
+        root=Path(os.environ["CUEWALK_ROOT"]),
         inputs={name: [Path(p) for p in paths] for name, *paths in arguments.input},
         outputs={name: Path(path) for name, path in arguments.output},
         shard=arguments.shard,
@@ -90,7 +93,6 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cfg", required=True, help="config sections, canonical JSON")
     parser.add_argument("--code", required=True, help="digest of the stage's code")
-    parser.add_argument("--compute", required=True, help="config section compute, JSON")
     parser.add_argument("--input", action="append", nargs="+", default=[], metavar="NAME PATH")
     parser.add_argument("--output", action="append", nargs=2, default=[], metavar=("NAME", "PATH"))
     parser.add_argument("--shard", default="")

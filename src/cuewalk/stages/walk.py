@@ -75,7 +75,7 @@ def _load_net(path: Path) -> tuple[AffinityNet, dict[str, Any]]:
 
 
 def _image(job: Job, record: Any, about: Mapping[str, Any]) -> torch.Tensor:
-    image = load_image(job.input("root"), record)
+    image = load_image(job.root, record)
     return normalise(to_tensor(pil_squash(image, about["affinitynet"]["image_size"])))
 
 
