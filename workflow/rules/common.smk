@@ -19,14 +19,15 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-# Stages run with the interpreter that runs Snakemake, whether its environment is activated or not.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
 RUN = f"results/{config['run']}"
 ENVIRONMENT = "../../envs/cuewalk.yaml"
-# How to run and where the photographs lie go beside the parameters, through the environment: neither
-# is a reason to compute anything again.
+# Beside the parameters, through the environment, goes what is no reason to compute anything again: how
+# to run, and where the photographs lie. Stages run with the interpreter that runs Snakemake, whether
+# its environment is activated or not.
 os.environ.update(
+    PATH=os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    ),
     CUEWALK_COMPUTE=json.dumps(config["compute"]),
     CUEWALK_ROOT=config["dataset"]["root"] or f"{RUN}/photographs",
 )
