@@ -88,8 +88,8 @@ def test_mistake_in_one_key_gets_one_sentence(changes: dict[str, Any], sentence:
 
 
 RELATIONS: list[tuple[dict[str, Any], str, str]] = [
-    ({"crf__alpha_low": 33}, "crf.alpha_low", "33 must be below crf.alpha_high (32)"),
-    ({"crf__alpha_low": 32}, "crf.alpha_low", "32 must be below"),
+    ({"crf__alpha_low": 65}, "crf.alpha_low", "65 must be below crf.alpha_high (64)"),
+    ({"crf__alpha_low": 64}, "crf.alpha_low", "64 must be below"),
     ({"dataset__kind": "voc"}, "dataset.root", "missing; name the folder that holds JPEGImages"),
     ({"dataset__root": "x"}, "dataset.root", "leave it null, or set dataset.kind to voc"),
     ({"dataset__evaluate": "train"}, "dataset.evaluate", "'train' is also trained or selected on"),
@@ -117,7 +117,7 @@ def test_keys_at_odds_with_each_other_get_one_sentence(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"crf__alpha_low": 31.5},
+        {"crf__alpha_low": 63.5},
         {"dataset__kind": "voc", "dataset__root": "data"},
         {"dataset__select": "train"},
         {"dataset__select": None, "masks__splits": ["train", "evaluate"]},

@@ -112,28 +112,34 @@ class Run:
         given = {
             "--cfg": json.dumps({section: config[section] for section in sections}),
             "--code": code_digest(f"cuewalk.stages.{name}"),
-            "--compute": json.dumps(config["compute"]),
             "--threads": "1",
             "--log": self.folder / "logs" / f"{name}.log",
             "--receipt": folder / "receipt.json",
         }
         arguments = [str(part) for option in given.items() for part in option]
+        around = {
+            "CUEWALK_COMPUTE": json.dumps(config["compute"]),
+            "CUEWALK_ROOT": str(inputs.get("root", self.photographs)),
+        }
         for key, path in inputs.items():
             arguments += ["--input", key, str(path)]
         for file in outputs:
             arguments += ["--output", file.split(".")[0], str(folder / file)]
-        return _command("-m", f"cuewalk.stages.{name}", *arguments, work=self.work)
+        module = f"cuewalk.stages.{name}"
+        return _command("-m", module, *arguments, work=self.work, around=around)
 
     def temporary_files(self) -> list[Path]:
         """Half-written artefacts that a stage left behind."""
         return [path for path in self.work.rglob(".*.tmp") if ".snakemake" not in path.parts]
 
 
-def _command(*arguments: str, work: Path) -> subprocess.CompletedProcess[str]:
+def _command(
+    *arguments: str, work: Path, around: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=work,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **(around or {})},
         capture_output=True,
         text=True,
         check=False,
