@@ -29,7 +29,9 @@ def in_shards(
     write_index(path, records)
     names = [f"{part}-{number:03d}" for part, count in shards.items() for number in range(count)]
     return {
-        name: shard_records(Job({"shards": shards}, {}, {"index": [path]}, {}, name, 1))
+        name: shard_records(
+            Job({"shards": shards}, {}, path.parent, {"index": [path]}, {}, name, 1)
+        )
         for name in names
     }
 

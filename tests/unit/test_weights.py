@@ -109,7 +109,9 @@ def test_tensors_that_do_not_fit_are_listed(
 
 def test_long_list_of_tensors_is_cut(model: VisionTransformer, tmp_path: Path) -> None:
     path = save({"other": torch.zeros(1)}, tmp_path / "m.safetensors")
-    names = sorted({"other", *model.state_dict()} - {"head.weight", "head.bias"})
+    # Counters of batch norms may be absent: many files leave them out.
+    own = {name for name in model.state_dict() if not name.endswith("num_batches_tracked")}
+    names = sorted(({"other"} | own) - {"head.weight", "head.bias"})
     with pytest.raises(InputError) as caught:
         load_weights(model, path)
     listed = f"{len(names)} tensors ({', '.join(names[:8])} and {len(names) - 8} more)"

@@ -15,6 +15,8 @@ from runs import CLASSES, TINY, Run
 from cuewalk.artifacts.code import code_digest
 from cuewalk.config import merge_config
 
+pytestmark = pytest.mark.timeout(1800)  # the first test of a run waits for all of it
+
 TRAIN, EVALUATE = ["train-000", "train-001"], ["evaluate-000"]
 SHARDS = TRAIN + EVALUATE
 VAL = [f"shape_{number:06d}" for number in range(6)]

@@ -14,6 +14,8 @@ from cuewalk.artifacts.code import imported_modules
 from cuewalk.config import merge_config
 from cuewalk.datasets.voc import voc_palette
 
+pytestmark = pytest.mark.timeout(1800)  # the first test of a run waits for all of it
+
 UPSTREAM = {
     "shapes", "dataset", "classifier", "cues", "crf", "labels", "affinitynet", "walk", "masks",
 }  # fmt: skip
