@@ -48,7 +48,7 @@ def cue_map(
     maps = []
     for grid, side in zip(grids, input_sizes, strict=True):
         relevance = resize(grid.astype(np.float32), (side, side))
-        views = resize(_stretch(np.maximum(relevance, 0) ** np.float32(1 / root)), size)
+        views = resize(stretch(np.maximum(relevance, 0) ** np.float32(1 / root)), size)
         maps += [views[:, 0], *(views[:, 1:, :, ::-1].swapaxes(0, 1))]
     # The clip takes off an excess of rounding only: (1 - cue) ** alpha must not see a negative.
     return np.clip(np.mean(maps, axis=0, dtype=np.float32), 0, 1)
@@ -69,11 +69,33 @@ def background_map(cues: NDArray[F], alpha: float) -> NDArray[F]:
     return background
 
 
-def _stretch(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Min-max each plane to [0, 1]; a constant plane becomes 0 (the released code gives NaN)."""
-    low = maps.min(axis=(-2, -1), keepdims=True)
-    high = maps.max(axis=(-2, -1), keepdims=True)
-    span = high - low
-    varies = span > _ROUNDING * high
-    stretched: NDArray[np.float32] = np.where(varies, (maps - low) / np.where(varies, span, 1), 0)
+def stretch(planes: NDArray[F]) -> NDArray[F]:
+    """Min-max each plane to [0, 1]; a constant plane becomes 0 (the released code gives NaN).
+
+    Args:
+        planes: (..., h, w), float, any real values.
+
+    Returns:
+        (..., h, w) of the dtype of ``planes``, in [0, 1].
+    """
+    safe = np.where(is_constant(planes)[..., None, None], 0, planes)
+    low = safe.min(axis=(-2, -1), keepdims=True)
+    span = safe.max(axis=(-2, -1), keepdims=True) - low
+    stretched: NDArray[F] = (safe - low) / np.where(span > 0, span, 1)
     return stretched
+
+
+def is_constant(planes: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Whether each plane tells no place from another: its span is but rounding.
+
+    Args:
+        planes: (..., h, w), float, any real values.
+
+    Returns:
+        bool (...). A plane that holds a NaN or an infinity counts as constant: nothing can be
+        ranked by it.
+    """
+    low, high = planes.min(axis=(-2, -1)), planes.max(axis=(-2, -1))
+    with np.errstate(invalid="ignore"):  # a NaN compares as not varying, which is meant
+        varies: NDArray[np.bool_] = high - low > _ROUNDING * np.maximum(abs(low), abs(high))
+    return ~varies

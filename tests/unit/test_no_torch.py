@@ -11,6 +11,9 @@ MODULES = [
     "cuewalk.labels",
     "cuewalk.evaluate.confusion",
     "cuewalk.evaluate.background",
+    "cuewalk.evaluate.curves",
+    "cuewalk.evaluate.explanation",
+    "cuewalk.evaluate.segmentation",
 ]
 
 

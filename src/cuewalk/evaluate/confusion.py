@@ -13,6 +13,8 @@ from cuewalk.errors import InputError
 
 VOID = 255
 
+_DRAWN_AT_ONCE = 2**23  # 64 MB; ImageNet's 50000 photographs times 1000 would take 400
+
 
 def confusion(
     truth: NDArray[np.uint8], prediction: NDArray[np.integer[Any]], classes: int
@@ -87,7 +89,7 @@ def bootstrap_mean_iou(
     Returns:
         (low, high), mean IoU in [0, 1].
     """
-    return _interval(_resampled(per_image, samples, seed), level)
+    return interval(_resampled(per_image, samples, seed), level)
 
 
 def bootstrap_gain(
@@ -119,16 +121,44 @@ def bootstrap_gain(
     if before.shape != after.shape:
         raise ValueError(f"unpaired confusions: {before.shape} and {after.shape}")
     gain = _resampled(after, samples, seed) - _resampled(before, samples, seed)
-    return _interval(gain, level)
+    return interval(gain, level)
+
+
+def resampled_sums(
+    per_image: NDArray[np.number[Any]], samples: int, seed: int
+) -> NDArray[np.float64]:
+    """Sums over photographs drawn with replacement, as many as there are, again and again.
+
+    Args:
+        per_image: (m, k) figures of each photograph that add up: pixels, hits.
+        samples: number of resamplings.
+        seed: of the resampling; equal seeds and m draw the same photographs.
+
+    Returns:
+        (samples, k).
+    """
+    count = len(per_image)
+    random, chance = np.random.default_rng(seed), np.full(count, 1 / count)
+    # Float64 holds pixel counts exactly and, unlike integers, has a fast product.
+    values = per_image.astype(np.float64)
+    chunk = max(1, _DRAWN_AT_ONCE // count)
+    sums = np.empty((samples, values.shape[1]))
+    for start in range(0, samples, chunk):
+        rows = sums[start : start + chunk]
+        # How often each photograph is drawn says it all: the sums are one product.
+        rows[:] = random.multinomial(count, chance, size=len(rows)).astype(np.float64) @ values
+    return sums
+
+
+def interval(figures: NDArray[np.float64], level: float) -> tuple[float, float]:
+    """The central interval that holds ``level`` of the figures (n,)."""
+    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def _resampled(per_image: NDArray[np.integer[Any]], samples: int, seed: int) -> NDArray[np.float64]:
     """Mean IoU of each resampling; equal seeds and sizes draw the same photographs."""
-    count = len(per_image)
-    # How often each photograph is drawn says it all: the summed confusions are one product.
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
-    # Float64 holds pixel counts exactly and, unlike integers, has a fast product.
-    sums = drawn.astype(np.float64) @ per_image.reshape(count, -1).astype(np.float64)
+    sums = resampled_sums(per_image.reshape(len(per_image), -1), samples, seed)
     return _mean_over_true(sums.reshape(samples, *per_image.shape[1:]))
 
 
@@ -139,12 +169,6 @@ def _mean_over_true(matrix: NDArray[Any]) -> NDArray[np.float64]:
     count = occurs.sum(axis=-1)
     mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return mean
-
-
-def _interval(figures: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """The central interval that holds ``level`` of the figures."""
-    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _check_labels(what: str, values: NDArray[np.integer[Any]], classes: int, hint: str) -> None:
