@@ -15,6 +15,9 @@ include: "workflow/rules/affinitynet.smk"
 include: "workflow/rules/walk.smk"
 include: "workflow/rules/masks.smk"
 include: "workflow/rules/confusion.smk"
+include: "workflow/rules/explanations.smk"
+include: "workflow/rules/faithfulness.smk"
+include: "workflow/rules/cue_segmentation.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/report.smk"
 
@@ -22,17 +25,7 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{RUN}/report.html",
-        # Intermediates too, so that a deleted one is noticed and made again.
-        f"{RUN}/dataset/index.csv",
-        f"{RUN}/classifier/model.safetensors",
-        expand(
-            f"{RUN}/{{stage}}/{{shard}}",
-            stage=["cues", "crf", "labels", "walk"],
-            shard=SHARDS,
-        ),
-        f"{RUN}/affinitynet/model.safetensors",
-        expand(f"{RUN}/masks/{{shard}}", shard=MASK_SHARDS),
+        targets(),
 
 
 onsuccess:

@@ -14,6 +14,7 @@ from jsonschema.exceptions import best_match
 
 from cuewalk.errors import InputError
 from cuewalk.evaluate.background import Background
+from cuewalk.explain.registry import MODULES
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -61,6 +62,8 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(_sentence(error))
     _check_finite(config)
     _check_dataset(config["dataset"])
+    _check_tables(config)
+    _check_explain(config)
     _check_relations(config)
     try:
         Background.parse(config["masks"]["background"])
@@ -123,11 +126,33 @@ def _looks_like_number(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value))
 
 
+ROOTS = {
+    "voc": "JPEGImages, Annotations and ImageSets",
+    "imagenet": "the folder that dataset.evaluate names",
+    "imagenet_segmentation": "gtsegs_ijcv.mat",
+}
+"""What lies in the root of each kind of data that is not drawn."""
+
+TABLES = {
+    "imagenet": ("faithfulness", "it has no masks"),
+    "imagenet_segmentation": ("cue_segmentation", "it has masks of objects but no labels"),
+}
+"""The one table that data made for explainers allow, and why."""
+
+
+def explains(config: Mapping[str, Any]) -> bool:
+    """Whether the run makes a table of the explainers."""
+    return bool({"faithfulness", "cue_segmentation"} & set(config["tables"]))
+
+
 def _check_dataset(dataset: Mapping[str, Any]) -> None:
-    if dataset["kind"] == "voc" and dataset["root"] is None:
+    if dataset["kind"] in ROOTS and dataset["root"] is None:
+        holds = ROOTS[dataset["kind"]]
+        raise InputError(f"config key dataset.root: missing; name the folder that holds {holds}.")
+    if dataset["labels"] is not None and dataset["kind"] != "imagenet":
         raise InputError(
-            "config key dataset.root: missing; name the folder that holds JPEGImages, Annotations "
-            "and ImageSets."
+            f"config key dataset.labels: data of kind {dataset['kind']} bring their own labels; "
+            "leave it null."
         )
     if dataset["kind"] == "shapes" and dataset["root"] is not None:
         raise InputError(
@@ -138,6 +163,67 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
         raise InputError(
             f"config key dataset.evaluate: the list {dataset['evaluate']!r} is also trained or "
             "selected on; name another one."
+        )
+
+
+def _check_tables(config: Mapping[str, Any]) -> None:
+    dataset, tables = config["dataset"], config["tables"]
+    allowed, why = TABLES.get(dataset["kind"], (None, ""))
+    for table in tables:
+        if allowed is not None and table != allowed:
+            raise InputError(
+                f"config key tables: no {table} with data of kind {dataset['kind']}, for {why}; "
+                f"ask for [{allowed}]."
+            )
+    epochs, weights = (
+        config["classifier"]["training"]["epochs"],
+        config["classifier"]["model"]["weights"],
+    )
+    if epochs == 0 and weights == "none":
+        raise InputError(
+            "config key classifier.training.epochs: 0 would leave the classifier at its random "
+            "start; name classifier.model.weights, or train it."
+        )
+    learns = epochs > 0 or "masks" in tables
+    if dataset["train"] is None and learns:
+        raise InputError(
+            "config key dataset.train: null, but classifier or AffinityNet have to learn; name a "
+            "list."
+        )
+    if allowed is None:
+        return
+    if epochs > 0:
+        raise InputError(
+            f"config key classifier.training.epochs: data of kind {dataset['kind']} are only "
+            "evaluated on; set 0 and name classifier.model.weights."
+        )
+    for role in ("train", "select"):
+        if dataset[role] is not None:
+            raise InputError(
+                f"config key dataset.{role}: data of kind {dataset['kind']} are only evaluated on; "
+                "set null."
+            )
+
+
+def _check_explain(config: Mapping[str, Any]) -> None:
+    explain, model = config["explain"], config["classifier"]["model"]
+    for method in explain["methods"]:
+        if method not in MODULES:
+            raise InputError(
+                f"config key explain.methods: {method!r} is not one of {', '.join(MODULES)}."
+            )
+    if not explains(config) or model["name"] != "composed":
+        return
+    if "lrp" in explain["methods"]:
+        raise InputError(
+            "config key explain.methods: lrp has no rule for the CNN of a composed model; take it "
+            "off, or choose a plain Vision Transformer."
+        )
+    blocks = model["transformer"]["blocks"]
+    if explain["start_layer"] >= blocks:
+        raise InputError(
+            f"config key explain.start_layer: {explain['start_layer']} must be below the number "
+            f"of blocks ({blocks})."
         )
 
 

@@ -20,13 +20,19 @@ def print_run(folder: Path) -> None:
     Raises:
         InputError: the folder holds no finished run.
     """
-    if not (folder / "metrics" / "masks.csv").exists():
+    metrics = folder / "metrics"
+    paths = {name: metrics / f"{name}.csv" for name in TABLES}
+    tables = {name: path for name, path in paths.items() if path.exists()}
+    if not tables:
         raise InputError(f"{folder}: holds no finished run; start one with snakemake.")
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 110)
     console.print(stage_table(folder))
-    console.print(mask_table(folder / "metrics" / "masks.csv"))
+    for name, path in tables.items():
+        console.print(TABLES[name](path))
     for what in ("report.html", "metrics/", "masks/"):
-        console.print(f"{what.strip('/').removesuffix('.html'):8} {folder}/{what}", soft_wrap=True)
+        if (folder / what).exists():
+            name = what.strip("/").removesuffix(".html")
+            console.print(f"{name:8} {folder}/{what}", soft_wrap=True)
 
 
 def mask_table(path: Path) -> Table:
@@ -53,6 +59,61 @@ def mask_table(path: Path) -> Table:
     return table
 
 
+def faithfulness_table(path: Path) -> Table:
+    """metrics/faithfulness.csv as a table to print, a row per method and class mode."""
+    rows = pd.read_csv(path)
+    first = rows.iloc[0]
+    table = Table(
+        title=f"Perturbation, AUC (percent) on {first['images']} photographs, "
+        f"accuracy unperturbed {first['accuracy']:.1f}",
+        title_justify="left",
+    )
+    table.add_column("method")
+    table.add_column("classes")
+    for name in ("negative (high is good)", "positive (low is good)", "images/s"):
+        table.add_column(name, justify="right")
+    for (method, classes), both in rows.groupby(["method", "classes"], sort=False):
+        cells = []
+        for direction in ("negative", "positive"):
+            row = both[both["direction"] == direction].iloc[0]
+            cells.append(
+                f"{row['auc']:.2f} ({row['auc_low']:.1f} to {row['auc_high']:.1f})"
+                + (f", paper {row['published']:.2f}" if pd.notna(row["published"]) else "")
+            )
+        table.add_row(str(method), str(classes), *cells, f"{row['images_per_second']:.1f}")
+    return table
+
+
+def segmentation_table(path: Path) -> Table:
+    """metrics/cue_segmentation.csv as a table to print."""
+    rows = pd.read_csv(path)
+    table = Table(
+        title=f"Maps as soft masks (percent) on {rows['images'].max()} photographs",
+        title_justify="left",
+    )
+    table.add_column("method")
+    table.add_column("classes")
+    figures = ("pixel_accuracy", "map", "miou")
+    for name in ("pixel accuracy", "mAP", "mIoU"):
+        table.add_column(name, justify="right")
+    for row in rows.to_dict("records"):
+        cells = [
+            f"{row[f]:.2f} ({row[f'{f}_low']:.1f} to {row[f'{f}_high']:.1f})"
+            + (f", paper {row[f'{f}_published']:.2f}" if pd.notna(row[f"{f}_published"]) else "")
+            for f in figures
+        ]
+        table.add_row(row["method"], row["classes"], *cells)
+    return table
+
+
+TABLES = {
+    "masks": mask_table,
+    "faithfulness": faithfulness_table,
+    "cue_segmentation": segmentation_table,
+}
+"""Tables of a run, as CSV under metrics/, and how each is printed."""
+
+
 def stage_table(folder: Path) -> Table:
     """What each stage took, from the receipts: its jobs' seconds summed, rate, largest memory."""
     receipts = pd.DataFrame([json.loads(path.read_text()) for path in _receipts(folder)])
@@ -73,7 +134,7 @@ def stage_table(folder: Path) -> Table:
 
 
 def _receipts(folder: Path) -> list[Path]:
-    stages = ("*.json", "*/*.json", "confusion/*/*.json")
+    stages = ("*.json", "*/*.json", "*/*/*.json")
     return [p for pattern in stages for p in folder.glob(pattern) if p.parent.suffix != ".zarr"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from timm.models.vision_transformer import VisionTransformer
 
-from cuewalk.explain.registry import METHODS
+from cuewalk.explain.registry import MODULES, explainer
 from cuewalk.explain.relevance import attention_relevance, relevance
 from cuewalk.explain.trace import Trace, record
 
@@ -22,6 +22,7 @@ IMAGE, CLASSES = 1, [0, 3]  # of the bulky results
 LRP_EPS, TIMM_EPS = 1e-5, 1e-6  # the final norm's eps differs between the reference's two models
 
 torch.set_num_threads(1)
+METHODS = {name: explainer(name, module) for name, module in MODULES.items()}
 
 
 def tiny(eps: float) -> tuple[VisionTransformer, torch.Tensor, torch.Tensor]:

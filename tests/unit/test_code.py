@@ -69,10 +69,10 @@ class Package:
         assert old in text
         self.write(name, text.replace(old, new))
 
-    def digest(self, module: str = STAGE) -> str:
+    def digest(self, *modules: str) -> str:
         for cached in (code._tree, code._imports, code._tree_digest):
             cached.cache_clear()
-        return code.code_digest(module)
+        return code.code_digest(*(modules or [STAGE]))
 
 
 @pytest.fixture
@@ -168,6 +168,15 @@ def test_module_that_is_not_imported_does_not_count(package: Package) -> None:
     package.edit("report/page.html.j2", "<p>", "<b>")
     package.write("new.py", "NEW = 1\n")
     assert package.digest() == before
+
+
+def test_module_that_is_loaded_by_name_counts_beside_the_stage(package: Package) -> None:
+    loaded = "cuewalk.affinity.unused"
+    before = package.digest(STAGE, loaded)
+    assert before != package.digest()
+    assert before == package.digest(loaded, STAGE)
+    package.write("affinity/unused.py", "UNUSED = 2\n")
+    assert package.digest(STAGE, loaded) != before
 
 
 def test_code_that_moves_to_another_module_changes_the_digest(package: Package) -> None:

@@ -87,6 +87,14 @@ def test_mistake_in_one_key_gets_one_sentence(changes: dict[str, Any], sentence:
     assert refusal(shipped(**changes)) == sentence
 
 
+# A classifier that is used as it is; a run that explains; data that are only evaluated on.
+READY = {"classifier__training__epochs": 0, "classifier__model__weights": "weights.safetensors"}
+EXPLAINING = {"tables": ["faithfulness"]}
+IMAGENET = READY | EXPLAINING | {
+    "dataset__kind": "imagenet", "dataset__root": "data", "dataset__train": None,
+    "dataset__select": None,
+}  # fmt: skip
+
 RELATIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"crf__alpha_low": 65}, "crf.alpha_low", "65 must be below crf.alpha_high (64)"),
     ({"crf__alpha_low": 64}, "crf.alpha_low", "64 must be below"),
@@ -100,6 +108,20 @@ RELATIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"classifier__augment__crop": [0.9, 0.5]}, "classifier.augment.crop", "0.9 must not exceed"),
     ({"dataset__select": None, "masks__splits": ["evaluate", "select"]}, "masks.splits",
      "names select, but dataset.select is null"),
+    ({"dataset__labels": "labels.csv"}, "dataset.labels", "leave it null"),
+    ({"dataset__train": None}, "dataset.train", "have to learn; name a list"),
+    ({"dataset__train": None, **READY}, "dataset.train", "have to learn; name a list"),
+    ({"classifier__training__epochs": 0}, "classifier.training.epochs", "at its random start"),
+    ({"explain__methods": ["saliency"]}, "explain.methods", "'saliency' is not one of relevance"),
+    ({"explain__methods": ["lrp"], **EXPLAINING}, "explain.methods", "no rule for the CNN"),
+    ({"explain__start_layer": 4, **EXPLAINING}, "explain.start_layer", "below the number of"),
+    (IMAGENET | {"dataset__root": None}, "dataset.root", "the folder that dataset.evaluate names"),
+    (IMAGENET | {"tables": ["masks"]}, "tables", "no masks with data of kind imagenet, for it has"),
+    (IMAGENET | {"tables": ["cue_segmentation"]}, "tables", "ask for [faithfulness]"),
+    (IMAGENET | {"dataset__kind": "imagenet_segmentation"}, "tables", "[cue_segmentation]"),
+    (IMAGENET | {"classifier__training__epochs": 1, "dataset__train": "train"},
+     "classifier.training.epochs", "only evaluated on; set 0"),
+    (IMAGENET | {"dataset__select": "val2"}, "dataset.select", "only evaluated on; set null"),
 ]  # fmt: skip
 
 
@@ -124,6 +146,11 @@ def test_keys_at_odds_with_each_other_get_one_sentence(
         {"cues__start_layer": 3},
         {"classifier__augment__crop": [1, 1]},
         {"masks__background": {"constant": 0.2}},
+        IMAGENET,
+        READY,
+        READY | EXPLAINING | {"dataset__train": None},
+        # What explains nothing may name what it could not explain.
+        {"explain__methods": ["lrp"], "explain__start_layer": 9},
         # Width, heads and blocks are those of `composed`; a named model has its own.
         {"classifier__model__name": "vit_tiny_patch16_224", "cues__start_layer": 8},
         {
@@ -152,7 +179,7 @@ def test_background_that_makes_no_sense_is_refused(background: dict[str, Any], w
 def test_unknown_section_lists_the_known_ones() -> None:
     sentence = refusal(shipped(colour=1))
     assert sentence.startswith("config: 'colour' is not a known key; known are affinitynet, ")
-    assert sentence.endswith(", sweep, walk.")
+    assert sentence.endswith(", sweep, tables, walk.")
 
 
 @pytest.mark.parametrize("value", ["a b", "../other", "", "."])

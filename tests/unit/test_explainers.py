@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from cuewalk.errors import InputError
 from cuewalk.explain.lrp import _to_pixels
-from cuewalk.explain.registry import METHODS
+from cuewalk.explain.registry import MODULES, explainer
 from cuewalk.explain.trace import record
 
 torch.set_num_threads(1)
+METHODS = {name: explainer(name, module) for name, module in MODULES.items()}
 CLASSES = torch.tensor([[0, 2, 1], [3, 1, 0]])
 PREFIX = 3  # a class token and two registers
 BY_CLASS = {"relevance", "gradcam", "partial_lrp", "lrp", "random"}

@@ -7,6 +7,7 @@ import pytest
 from cuewalk.datasets.record import (
     Record,
     Truth,
+    limited,
     read_index,
     read_truth,
     shard_of,
@@ -77,3 +78,36 @@ def test_shards_are_about_equal() -> None:
     ids = [f"2007_{number:06}" for number in range(4000)]
     counts = [sum(shard_of(id, 4) == shard for id in ids) for shard in range(4)]
     assert min(counts) > 900
+
+
+NAMES = [f"{name}_{number}" for name in ("cat", "dog", "sheep") for number in range(100)]
+
+
+def test_limited_keeps_the_smallest_crc() -> None:
+    # CRC-32 of a, b, c and d: e8b7be43, 71beeff9, 06b9df6f, 98dd4acc.
+    assert limited("dcba", 2) == ["b", "c"]
+    assert limited("dcba", 3) == ["b", "c", "d"]
+
+
+def test_limited_without_a_limit_sorts() -> None:
+    assert limited("cab", None) == limited("cab", 5) == ["a", "b", "c"]
+
+
+def test_a_smaller_limit_gives_a_subset_in_any_order_of_ids() -> None:
+    whole = limited(NAMES, 60)
+    assert len(whole) == 60
+    assert limited(reversed(NAMES), 60) == whole
+    for limit in (1, 7, 59):
+        assert len(limited(NAMES, limit)) == limit
+        assert set(limited(NAMES, limit)) <= set(whole)
+
+
+def test_limited_takes_from_all_classes() -> None:
+    kept = limited(NAMES, 60)
+    assert all(10 < sum(id.startswith(name) for id in kept) < 30 for name in ("cat", "dog", "s"))
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_limit_below_one(limit: int) -> None:
+    with pytest.raises(InputError, match=rf"limit {limit}: .*give 1 or more"):
+        limited(NAMES, limit)

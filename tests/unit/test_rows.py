@@ -94,4 +94,4 @@ def test_roles_classes_and_slots() -> None:
     shown = record("a", labels=("sheep", "cat"))
     assert class_indices(shown, ["cat", "dog", "sheep"]) == [0, 2]
     assert class_indices(record("b"), ["cat"]) == []
-    assert present(np.array([0, 2, NO_CLASS, NO_CLASS], np.uint8)) == [0, 2]
+    assert present(np.array([0, 2, NO_CLASS, NO_CLASS], np.int32)) == [0, 2]

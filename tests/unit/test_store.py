@@ -119,7 +119,7 @@ def test_store_of_zeros_comes_back(tmp_path: Path) -> None:
 
 def test_ragged_classes_are_padded_with_no_class() -> None:
     found = pad_classes([[3], [], [0, 19]], 3)
-    assert found.dtype == np.uint8
+    assert found.dtype == np.int32
     expected = [[3, NO_CLASS, NO_CLASS], [NO_CLASS] * 3, [0, 19, NO_CLASS]]
     np.testing.assert_array_equal(found, expected)
     assert pad_classes([], 2).shape == (0, 2)

@@ -9,15 +9,10 @@ import pytest
 from PIL import Image
 from trees import HEIGHT, VOC_ANIMALS, WANTED, WIDTH, read, write_voc
 
-from cuewalk.datasets.voc import (
-    VOC_CLASSES,
-    class_names,
-    load_image,
-    load_truth,
-    read_voc,
-    save_mask,
-    voc_palette,
-)
+from cuewalk.datasets.images import load_image
+from cuewalk.datasets.record import limited
+from cuewalk.datasets.truth import load_truth
+from cuewalk.datasets.voc import VOC_CLASSES, class_names, read_voc, save_mask, voc_palette
 
 ANIMALS = ("cat", "cow", "dog", "horse", "person", "sheep")
 
@@ -112,11 +107,53 @@ def test_load_truth_gives_positions_in_wanted(root: Path) -> None:
     data = read(root)
     raw = np.asarray(Image.open(root / data.truths[0].path))
     assert set(np.unique(raw)) == {0, 7, 8, 12, 255}
-    mask = load_truth(root, data.truths[0], VOC_CLASSES, data.classes)
+    assert data.mask_ids == (12, 8)
+    mask = load_truth(root, data.truths[0], data.mask_ids)
     assert mask.dtype == np.uint8
     # dog 12 -> 1, cat 8 -> 2; car isn't wanted and goes to void.
     for before, after in {0: 0, 12: 1, 8: 2, 7: 255, 255: 255}.items():
         assert (mask[raw == before] == after).all()
+
+
+def test_mask_ids_are_those_of_classes_txt(root: Path) -> None:
+    (root / "classes.txt").write_text("car\ncat\ndog\n")
+    assert read(root, need_masks=()).mask_ids == (3, 2)
+    assert read(root, classes=(), need_masks=()).mask_ids == (1, 2, 3)
+
+
+def test_a_mask_without_ids_tells_object_from_background(root: Path) -> None:
+    truth = read(root).truths[0]
+    raw = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
+    save_mask(root / truth.path, raw)
+    mask = load_truth(root, truth, ())
+    assert np.array_equal(mask, np.where(raw <= 1, raw, 255))
+
+
+def test_a_limit_shortens_its_split_alone(root: Path) -> None:
+    # CRC-32 puts d before a, so that one photograph of val is d and a stays in train only.
+    data = read(root, limits={"val": 1})
+    assert [(r.id, r.splits) for r in data.records] == [
+        ("a", ("train",)),
+        ("b", ("train",)),
+        ("d", ("val",)),
+    ]
+    assert [t.id for t in data.truths] == ["d"]
+    assert data.left_out == 1
+    assert read(root, limits={"val": 2}) == read(root, limits={"val": 9}) == read(root)
+
+
+def test_photographs_without_a_wanted_class_count_against_no_limit(root: Path) -> None:
+    # Of a, b and c, CRC-32 puts c first, which shows none.
+    assert limited("abc", 1) == ["c"]
+    data = read(root, splits=("train",), need_masks=(), limits={"train": 2})
+    assert [r.id for r in data.records] == ["a", "b"]
+
+
+def test_files_beyond_the_limit_are_not_needed(root: Path) -> None:
+    (root / "SegmentationClass/a.png").unlink()
+    (root / "JPEGImages/a.jpg").unlink()
+    data = read(root, splits=("val",), limits={"val": 1})
+    assert [r.id for r in data.records] == ["d"]
 
 
 def test_palette() -> None:
@@ -156,7 +193,7 @@ def test_voc_animals() -> None:
     assert shown == {"cat": 432, "cow": 159, "dog": 499, "horse": 214, "person": 283, "sheep": 157}
     by_id = {r.id: r for r in data.records}
     for truth in data.truths[::20]:
-        mask = load_truth(VOC_ANIMALS, truth, VOC_CLASSES, ANIMALS)
+        mask = load_truth(VOC_ANIMALS, truth, data.mask_ids)
         record = by_id[truth.id]
         assert load_image(VOC_ANIMALS, record).shape == (*mask.shape, 3)
         # What the mask shows, the label names: two sources that agree only if ids are right.

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from trees import HEIGHT, WIDTH, read, write_annotation, write_list, write_voc
 
-from cuewalk.datasets.voc import load_image, save_mask
+from cuewalk.datasets.images import load_image
+from cuewalk.datasets.voc import save_mask
 from cuewalk.errors import InputError
 
 
@@ -72,6 +73,14 @@ def test_split_without_a_wanted_class(root: Path) -> None:
 
 def test_masks_of_a_split_that_is_not_read(root: Path) -> None:
     fails(root, "'val'", "splits", splits=("train",))
+
+
+def test_limit_of_a_split_that_is_not_read(root: Path) -> None:
+    fails(root, "limit", "'test'", "splits", limits={"test": 1})
+
+
+def test_limit_that_keeps_nothing(root: Path) -> None:
+    fails(root, "limit 0", limits={"val": 0})
 
 
 def test_missing_photograph(root: Path) -> None:

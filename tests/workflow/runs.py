@@ -22,6 +22,7 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 # of foreground all the same, and a background of alpha 1 leaves some of it in the masks.
 TINY: dict[str, Any] = {
     "run": "tiny",
+    "tables": ["masks", "faithfulness", "cue_segmentation"],
     "dataset": {"shapes": {"train": 12, "select": 4, "evaluate": 6, "size": 64}},
     "shards": {"train": 2, "evaluate": 1},
     "classifier": {
@@ -55,6 +56,7 @@ TINY: dict[str, Any] = {
         "crf_alphas": [4],
         "crf_constants": [0.2],
     },
+    "explain": {"methods": ["relevance", "rollout", "random"]},
     "metrics": {"bootstrap": 20},
     "report": {"panels": 2},
     "compute": {"device": "cpu", "batch_size": 4},

@@ -47,8 +47,9 @@ def test_rule(name):
     rule = RULE[name]
     # One string of configuration and one of code: Snakemake compares parameters as a set.
     assert keywords(rule["params"]) == ["cfg", "code"]
-    assert "json.dumps(" in rule["params"] or 'cfg=cfg("' in rule["params"]
-    assert f'code=code("{name}")' in rule["params"]
+    assert re.search(r"cfg=(json\.dumps|cfg|cfg_of_method|cfg_of_table)\b", rule["params"])
+    of_method = name == "explanations"
+    assert ("code=code_of_method" if of_method else f'code=code("{name}")') in rule["params"]
     assert "receipt" in keywords(rule["output"])
     assert f"{{RUN}}/logs/{name}" in rule["log"]
     assert rule["conda"].strip() == "ENVIRONMENT"
@@ -60,6 +61,13 @@ def test_a_sharded_rule_names_its_shard_everywhere(name):
     sharded = "call_shard" in RULE[name]["shell"]
     for directive in ("output", "log"):
         assert ("{{shard}}" in RULE[name][directive]) == sharded
+
+
+@pytest.mark.parametrize("name", RULE)
+def test_a_rule_of_a_method_names_it_everywhere(name):
+    of_method = name in {"explanations", "perturbation", "segmentation"}
+    for directive in ("output", "log"):
+        assert ("{{method}}" in RULE[name][directive]) == of_method
 
 
 def test_snakemake_lints(tmp_path):

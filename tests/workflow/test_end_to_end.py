@@ -29,6 +29,8 @@ WHOLE = {
     "affinitynet": ("affinitynet/receipt.json", 12),
     "metrics": ("metrics/receipt.json", 6),
     "report": ("report.json", 2),
+    "faithfulness": ("metrics/faithfulness.json", 6),
+    "cue_segmentation": ("metrics/cue_segmentation.json", 6),
 }
 SHARDED = {
     "cues": ("cues", SHARDS, 22),
@@ -40,13 +42,22 @@ SHARDED = {
     "confusion_crf": ("confusion/crf", SHARDS, 10),
     "confusion_walk": ("confusion/walk", SHARDS, 10),
     "confusion_labels": ("confusion/labels", TRAIN, 4),
+    "predictions": ("predictions", EVALUATE, 6),
 }
+METHODS = TINY["explain"]["methods"]
+BY_METHOD = {"explanations": 18, "perturbation": 18, "segmentation": 18}
 JOBS = [(stage, "", receipt, f"logs/{stage}.log") for stage, (receipt, _) in WHOLE.items()] + [
     (stage, shard, f"{folder}/{shard}.json", f"logs/{stage}/{shard}.log")
     for stage, (folder, shards, _) in SHARDED.items()
     for shard in shards
 ]
-IMAGES = {stage: entry[-1] for stage, entry in {**WHOLE, **SHARDED}.items()}
+JOBS += [
+    (stage, shard, f"{stage}/{method}/{shard}.json", f"logs/{stage}/{method}/{shard}.log")
+    for stage in BY_METHOD
+    for method in METHODS
+    for shard in EVALUATE
+]
+IMAGES = {stage: entry[-1] for stage, entry in {**WHOLE, **SHARDED}.items()} | BY_METHOD
 STORES = {"cues": "cues", "crf": "crf", "labels": "labels", "walk": "walk"}
 FILES = [
     "dataset/index.csv",
@@ -77,6 +88,15 @@ FILES = [
         for shard in shards
     ),
     *(f"masks/evaluate-000/{id}.png" for id in VAL),
+    "metrics/faithfulness.csv",
+    "metrics/perturbation.csv",
+    "metrics/cue_segmentation.csv",
+    "predictions/evaluate-000/predictions.zarr/zarr.json",
+    *(
+        f"{stage}/{method}/evaluate-000/{stage}.zarr/zarr.json"
+        for stage in BY_METHOD
+        for method in METHODS
+    ),
 ]
 RECEIPT_KEYS = {
     "stage", "shard", "cfg", "code", "images", "seconds", "images_per_second", "peak_memory_mb",
@@ -114,7 +134,8 @@ def test_every_job_leaves_a_receipt(tiny):
         content = json.loads((tiny.folder / receipt).read_text())
         assert set(content) == RECEIPT_KEYS
         assert (content["stage"], content["shard"]) == (stage, shard)
-        assert content["code"] == code_digest(f"cuewalk.stages.{stage}")
+        module = [content["cfg"]["module"]] if stage == "explanations" else []
+        assert content["code"] == code_digest(f"cuewalk.stages.{stage}", *module)
         images[stage] += content["images"]
     assert images == IMAGES
 

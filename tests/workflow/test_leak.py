@@ -19,9 +19,14 @@ pytestmark = pytest.mark.timeout(1800)  # the first test of a run waits for all 
 UPSTREAM = {
     "shapes", "dataset", "classifier", "cues", "crf", "labels", "affinitynet", "walk", "masks",
 }  # fmt: skip
-SIGHTED = {"confusion_cue", "confusion_crf", "confusion_walk", "confusion_labels", "report"}
-BLIND = sorted(UPSTREAM - {"shapes", "dataset"})
-"""Stages that compute masks from what the dataset stage lists."""
+EXPLAINING = {"predictions", "explanations", "perturbation", "faithfulness"}
+SIGHTED = {
+    "confusion_cue", "confusion_crf", "confusion_walk", "confusion_labels", "segmentation",
+    "report",
+}  # fmt: skip
+TABLES = {"metrics", "faithfulness", "cue_segmentation"}
+BLIND = sorted((UPSTREAM | EXPLAINING) - {"shapes", "dataset"})
+"""Stages that compute masks, or explanations, from what the dataset stage lists."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def ancestors(steps: list[Step], goals: list[Step]) -> list[Step]:
 
 def test_the_plan_is_whole(steps):
     rules = {step.rule for step in steps}
-    assert rules == UPSTREAM | SIGHTED | {"metrics", "all"}
+    assert rules == UPSTREAM | EXPLAINING | SIGHTED | TABLES | {"all"}
     made = {output for step in steps for output in step.outputs}
     assert {path for step in steps for path in step.inputs} <= made
 
@@ -98,12 +103,15 @@ def test_commands_name_no_truth(steps):
     """Paths that a rule slips into its command, beside its inputs."""
     for step in steps:
         named = re.search(r"truth\.csv|/confusion/|/metrics/", step.command)
-        assert bool(named) == (step.rule in SIGHTED | {"dataset", "metrics"}), step.rule
+        assert bool(named) == (step.rule in SIGHTED | TABLES | {"dataset"}), step.rule
 
 
 # What the code of a stage says.
 
-READERS = {"TruthReader", "load_truth", "read_truth", "read_voc"}
+READERS = {
+    "TruthReader", "load_truth", "read_truth", "read_voc", "read_imagenet_segmentation",
+    "mask_cell",
+}  # fmt: skip
 
 
 def named(module: str) -> set[str]:
@@ -139,7 +147,7 @@ def test_the_search_finds_those_who_read():
     stages = {path.stem for path in (ROOT / "src" / "cuewalk" / "stages").glob("*.py")}
     reading = {name for name in stages if named(f"cuewalk.stages.{name}") & READERS}
     # `dataset` checks masks when it lists them; that is all it does with them.
-    assert reading == {"confusions", "confusion_labels", "report", "dataset"}
+    assert reading == {"confusions", "confusion_labels", "segmentation", "report", "dataset"}
 
 
 # What a run does.

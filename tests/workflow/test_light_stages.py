@@ -6,7 +6,8 @@ from pathlib import Path
 
 from runs import ENVIRONMENT, ROOT
 
-HEAVY = {"classifier", "cues", "affinitynet", "walk"}
+EXPLAINING = {"predictions", "explanations", "perturbation"}
+HEAVY = {"classifier", "cues", "affinitynet", "walk"} | EXPLAINING
 STAGES = {
     path.stem
     for path in (ROOT / "src" / "cuewalk" / "stages").glob("*.py")

@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from cuewalk.artifacts.code import code_digest
 from cuewalk.config import check_config, merge_config, read_config
 from cuewalk.errors import InputError
+from cuewalk.explain.registry import MODULES, OPTIONS
 
 # `config` holds what --configfile and --config give; it is laid over config.yaml.
 try:
@@ -30,6 +31,9 @@ os.environ.update(
     ),
     CUEWALK_COMPUTE=json.dumps(config["compute"]),
     CUEWALK_ROOT=config["dataset"]["root"] or f"{RUN}/photographs",
+    CUEWALK_WANTED=json.dumps(
+        {"tables": config["tables"], "methods": config["explain"]["methods"]}
+    ),
 )
 
 
@@ -46,8 +50,14 @@ MASK_SHARDS = (
 ) + (EVALUATE_SHARDS if "evaluate" in config["masks"]["splits"] else [])
 
 
+METHODS = config["explain"]["methods"]
+# The tables of the explainers, and the stage that scores a method for each.
+EXPLAINED = {"faithfulness": "perturbation", "cue_segmentation": "segmentation"}
+
+
 wildcard_constraints:
     shard=r"(train|evaluate)-\d{3}",
+    method="|".join(MODULES),
 
 
 def cfg(*sections):
@@ -59,9 +69,37 @@ def cfg(*sections):
     return json.dumps({name: config[name] for name in sections}, sort_keys=True)
 
 
-def code(stage):
+def cfg_of_method(wildcards):
+    """The name of a method and those settings that shape its maps, in the same form."""
+    values = {**config["explain"], "seed": config["seed"]}
+    options = {key: values[key] for key in OPTIONS.get(wildcards.method, ())}
+    method, module = wildcards.method, MODULES[wildcards.method]
+    return json.dumps(
+        {"method": method, "module": module, "options": options}, sort_keys=True
+    )
+
+
+def cfg_of_table():
+    """What the tables of the explainers may know, in the same form."""
+    return json.dumps(
+        {
+            "methods": METHODS,
+            "kind": config["dataset"]["kind"],
+            "bootstrap": config["metrics"]["bootstrap"],
+            "seed": config["seed"],
+        },
+        sort_keys=True,
+    )
+
+
+def code(stage, *modules):
     """Digest of the stage's code, which Snakemake cannot see in imported modules."""
-    return code_digest(f"cuewalk.stages.{stage}")
+    return code_digest(f"cuewalk.stages.{stage}", *modules)
+
+
+def code_of_method(wildcards):
+    """The same, with the code of the method; a new method leaves the others' digest alone."""
+    return code("explanations", MODULES[wildcards.method])
 
 
 def call(stage, inputs=(), outputs=()):
@@ -81,10 +119,31 @@ def call_shard(stage, inputs=(), outputs=()):
     return call(stage, inputs, outputs) + " --shard {wildcards.shard}"
 
 
+def targets():
+    """What the tables that the config asks for are, or need."""
+    found = [f"{RUN}/dataset/index.csv", f"{RUN}/classifier/model.safetensors"]
+    if "masks" in config["tables"]:
+        # Intermediates too, so that a deleted one is noticed and made again.
+        stages = ["cues", "crf", "labels", "walk"]
+        found += expand(f"{RUN}/{{stage}}/{{shard}}", stage=stages, shard=SHARDS)
+        found += expand(f"{RUN}/masks/{{shard}}", shard=MASK_SHARDS)
+        found += [f"{RUN}/affinitynet/model.safetensors", f"{RUN}/report.html"]
+    for table, stage in EXPLAINED.items():
+        if table in config["tables"]:
+            found += expand(
+                f"{RUN}/{{stage}}/{{method}}/{{shard}}",
+                stage=["explanations", stage],
+                method=METHODS,
+                shard=EVALUATE_SHARDS,
+            )
+            found.append(f"{RUN}/metrics/{table}.csv")
+    return found
+
+
 def print_summary():
     """The closing table, and where the products lie."""
     from cuewalk.summary import print_run
 
     # A run may stop at an earlier stage, when only that was asked for.
-    if Path(RUN, "metrics", "masks.csv").exists():
+    if Path(RUN, "metrics").exists():
         print_run(Path(RUN))

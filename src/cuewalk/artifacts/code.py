@@ -14,9 +14,9 @@ PACKAGE = "cuewalk"
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def code_digest(module: str) -> str:
-    """Hex digest of `module` (dotted, within the package) and all it imports from the package."""
-    modules = sorted(imported_modules(module))
+def code_digest(*modules: str) -> str:
+    """Hex digest of modules (dotted, within the package) and all they import from the package."""
+    modules = tuple(sorted(set().union(*map(imported_modules, modules))))
     lines = [f"{name} {_tree_digest(name)}" for name in modules]
     # A template counts as code of the modules beside it.
     templates = {t for name in modules for t in _path(name).parent.glob("*.j2")}

@@ -12,7 +12,7 @@ import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
 
-NO_CLASS = 255
+NO_CLASS = -1
 """Fills the class slots that a photograph does not use."""
 
 
@@ -72,8 +72,8 @@ def read_store(path: Path, names: Sequence[str] | None = None) -> Store:
 
 
 def pad_classes(rows: Sequence[Sequence[int]], slots: int) -> np.ndarray:
-    """Ragged class indices to (n, slots) uint8, unused slots 255."""
-    padded = np.full((len(rows), slots), NO_CLASS, np.uint8)
+    """Ragged class indices to (n, slots) int32, unused slots NO_CLASS."""
+    padded = np.full((len(rows), slots), NO_CLASS, np.int32)
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return padded

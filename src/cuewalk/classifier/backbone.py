@@ -28,7 +28,7 @@ COMPOSED = "composed"
 
 
 def build_model(
-    spec: Mapping[str, Any], classes: int, *, weights: bool = True
+    spec: Mapping[str, Any], classes: int, *, weights: bool = True, whole: bool = False
 ) -> VisionTransformer:
     """Build the classifier that config section `classifier.model` describes.
 
@@ -36,15 +36,31 @@ def build_model(
         spec: keys `name`, `weights`, `image_size`; for `composed` also `stem`, `transformer`.
         classes: number of logits.
         weights: False leaves every weight at its random start, for a model about to be loaded.
+        whole: refuse weights that leave the head at its random start, as for a model that is not
+            going to be trained.
 
     Raises:
         InputError: an unknown or unsupported timm model, or weights that do not fit it.
     """
     model = _composed(spec, classes, weights) if spec["name"] == COMPOSED else _named(spec, classes)
     check_supported(model)
+    fresh = []
     if weights and spec["weights"] not in ("none", "pretrained"):
-        load_weights(model, Path(spec["weights"]))
+        fresh = load_weights(model, Path(spec["weights"]))
+    elif spec["weights"] == "pretrained" and _pretrained_classes(model) != classes:
+        fresh = ["head"]
+    if whole and fresh:
+        raise InputError(
+            f"classifier.model.weights: {spec['weights']} has no head for the {classes} classes of "
+            "the data set, and classifier.training.epochs is 0; give weights that fit, or train."
+        )
     return model
+
+
+def _pretrained_classes(model: VisionTransformer) -> int:
+    """Classes of the head that came with timm's weights; timm drops a head of other classes."""
+    about = cast(Mapping[str, Any], model.pretrained_cfg)
+    return int(about["num_classes"])
 
 
 def _named(spec: Mapping[str, Any], classes: int) -> VisionTransformer:

@@ -1,6 +1,6 @@
 """Photographs as the networks see them: squashed to a square, normalised, augmented (paper 5.4)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,8 +97,3 @@ def pil_squash(image: np.ndarray, size: int) -> np.ndarray:
     if image.shape[:2] == (size, size):
         return image
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
-
-
-def batches(indices: Sequence[int], size: int) -> list[list[int]]:
-    """Cut a sequence into runs of at most `size`."""
-    return [list(indices[start : start + size]) for start in range(0, len(indices), size)]

@@ -72,6 +72,8 @@ def train(
         InputError: the loss is no longer finite.
     """
     model.to(device)
+    if not settings.epochs:
+        return
     freeze_levels(model, settings.frozen_levels)
     optimizer = make_optimizer(model, settings)
     base = [group["lr"] for group in optimizer.param_groups]

@@ -6,6 +6,7 @@ that only evaluation ever opens it.
 """
 
 import csv
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ T = TypeVar("T")
 INDEX_COLUMNS = ("id", "path", "split", "labels", "height", "width", "sha256")
 TRUTH_COLUMNS = ("id", "path", "sha256")
 
+Progress = Callable[[Iterable[str]], Iterable[str]]
+# No separator and no leading dot: a name can never lead out of the data set's folder.
+NAME = re.compile(r"\w[\w.+-]*")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -27,12 +32,13 @@ class Record:
 
     Attributes:
         id: Unique name within the data set.
-        path: Photograph, POSIX style, relative to the data set's root.
+        path: Photograph, POSIX style, relative to the data set's root; `file.mat::17` is number
+            17 of the photographs in a MATLAB file.
         splits: Every split that lists the photograph.
-        labels: Names of the classes it shows, in class order.
+        labels: Names of the classes it shows, in class order; empty where the data tell none.
         height: Pixels.
         width: Pixels.
-        sha256: Hexadecimal digest of the photograph's bytes.
+        sha256: Hexadecimal digest of the photograph's bytes, or of its pixels in a MATLAB file.
     """
 
     id: str
@@ -46,7 +52,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Truth:
-    """The ground-truth mask of one photograph: id, path relative to the root, digest."""
+    """The ground-truth mask of one photograph: id, path and digest as in `Record`."""
 
     id: str
     path: str
@@ -63,6 +69,8 @@ class Dataset:
         records: Photographs, sorted by id.
         truths: Their masks where asked for, sorted by id.
         left_out: Number of listed photographs that show none of the wanted classes.
+        mask_ids: Label id in the ground-truth masks of each wanted class, in class order; empty
+            where masks only tell object (1) from background (0) or there are none.
     """
 
     root: Path
@@ -70,11 +78,31 @@ class Dataset:
     records: tuple[Record, ...]
     truths: tuple[Truth, ...]
     left_out: int
+    mask_ids: tuple[int, ...] = ()
 
 
 def shard_of(id: str, shards: int) -> int:
     """Shard in [0, shards) that owns a photograph; adding photographs moves no other."""
     return zlib.crc32(id.encode()) % shards
+
+
+def limited(ids: Iterable[str], limit: int | None) -> list[str]:
+    """A fair sample for a quick look: the ids of smallest CRC-32, sorted by id.
+
+    The first ids by name might all be of one class. A smaller limit gives a subset of a larger.
+
+    Args:
+        ids: Distinct ids in any order.
+        limit: How many to keep, at least 1; None keeps all.
+
+    Raises:
+        InputError: The limit is below 1.
+    """
+    if limit is None:
+        return sorted(ids)
+    if limit < 1:
+        raise InputError(f"limit {limit}: no photograph is left; give 1 or more, or none at all.")
+    return sorted(sorted(ids, key=lambda id: (zlib.crc32(id.encode()), id))[:limit])
 
 
 def write_index(path: Path, records: Iterable[Record]) -> None:

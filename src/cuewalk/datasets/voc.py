@@ -9,12 +9,10 @@
 Everything is checked here, once, before any stage computes for hours on it.
 """
 
-import hashlib
-import io
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
@@ -23,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cuewalk.artifacts.atomic import atomic_file
-from cuewalk.datasets.record import Dataset, Record, Truth
+from cuewalk.datasets.images import decode
+from cuewalk.datasets.record import NAME, Dataset, Progress, Record, Truth, limited
 from cuewalk.errors import InputError
 
 VOID = 255
@@ -35,12 +34,6 @@ VOC_CLASSES = (
 )
 # fmt: on
 
-Progress = Callable[[Iterable[str]], Iterable[str]]
-# No separator and no leading dot: a name can never lead out of the data set's folder.
-_NAME = re.compile(r"\w[\w.+-]*")
-# What Pillow raises on damaged files, depending on format and place of the damage.
-_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-
 
 def read_voc(
     root: Path,
@@ -49,6 +42,7 @@ def read_voc(
     classes: Sequence[str] = (),
     masks: str = "SegmentationClass",
     need_masks: Sequence[str] = (),
+    limits: Mapping[str, int] = MappingProxyType({}),
     progress: Progress = lambda ids: ids,
 ) -> Dataset:
     """Reads and checks a data set; every photograph and every needed mask is really decoded.
@@ -59,6 +53,8 @@ def read_voc(
         classes: Wanted classes in label order; empty = all. Labels of other classes are dropped.
         masks: Folder of the ground-truth masks.
         need_masks: Splits, out of `splits`, whose masks are checked and returned as truths.
+        limits: Split -> how many photographs to keep of those that show a wanted class, chosen
+            by `limited`; a split that isn't named keeps all.
         progress: Wraps the ids while photographs are read, e.g. `tqdm`.
 
     Raises:
@@ -67,20 +63,23 @@ def read_voc(
     full = class_names(root)
     wanted = _wanted(root, full, classes)
     lists = _read_lists(root, splits)
-    masked_ids = _union(lists, need_masks)
     listed = _union(lists, splits)
+    _union(lists, need_masks)
     labels = _read_labels(root, sorted(listed), full, wanted)
     _check_splits(root, lists, labels, wanted)
-    _require(root / "JPEGImages", sorted(labels), ".jpg")
-    _require(root / masks, sorted(masked_ids.intersection(labels)), ".png")
+    members = _members(lists, labels, limits)
+    masked = {id for id in members if not set(need_masks).isdisjoint(members[id])}
+    _require(root / "JPEGImages", sorted(members), ".jpg")
+    _require(root / masks, sorted(masked), ".png")
 
     records, truths = [], []
-    for id in progress(sorted(labels)):
-        members = tuple(split for split in lists if id in lists[split])
-        records.append(_read_record(root, id, members, labels[id]))
-        if id in masked_ids:
+    for id in progress(sorted(members)):
+        records.append(_read_record(root, id, members[id], labels[id]))
+        if id in masked:
             truths.append(_read_truth(root, f"{masks}/{id}.png", records[-1], len(full)))
-    return Dataset(root, wanted, tuple(records), tuple(truths), len(listed) - len(labels))
+    left_out = len(listed) - len(labels)
+    mask_ids = tuple(full.index(name) + 1 for name in wanted)
+    return Dataset(root, wanted, tuple(records), tuple(truths), left_out, mask_ids)
 
 
 def class_names(root: Path) -> tuple[str, ...]:
@@ -101,35 +100,6 @@ def class_names(root: Path) -> tuple[str, ...]:
             "one per line."
         )
     return names
-
-
-def load_image(root: Path, record: Record) -> NDArray[np.uint8]:
-    """Photograph as RGB, (height, width, 3).
-
-    Raises:
-        InputError: The photograph is gone or cannot be decoded.
-    """
-    image, _ = _decode(root / record.path)
-    return np.array(image.convert("RGB"))
-
-
-def load_truth(
-    root: Path, truth: Truth, classes_full: Sequence[str], classes_wanted: Sequence[str]
-) -> NDArray[np.uint8]:
-    """Mask as label ids, (height, width): 0 = background, position in `classes_wanted` + 1.
-
-    Pixels of classes that aren't wanted become 255: neither background nor error, just not counted.
-
-    Raises:
-        InputError: The mask is gone or cannot be decoded.
-    """
-    ids = np.full(256, VOID, np.uint8)
-    ids[0] = 0
-    for position, name in enumerate(classes_wanted):
-        ids[classes_full.index(name) + 1] = position + 1
-    image, _ = _decode(root / truth.path)
-    mask: NDArray[np.uint8] = ids[np.array(image)]
-    return mask
 
 
 def voc_palette() -> NDArray[np.uint8]:
@@ -179,7 +149,7 @@ def _read_lists(root: Path, splits: Sequence[str]) -> dict[str, set[str]]:
 
 def _read_list(root: Path, split: str) -> set[str]:
     path = _list_path(root, split)
-    if not _NAME.fullmatch(split):
+    if not NAME.fullmatch(split):
         raise InputError(f"Split '{split}' is not the name of a list; give the name of {path}.")
     if not path.is_file():
         raise InputError(f"{path}: no such list; create it or take '{split}' off the splits.")
@@ -187,7 +157,7 @@ def _read_list(root: Path, split: str) -> set[str]:
     if not ids:
         raise InputError(f"{path}: the list is empty; write one photograph's id per line.")
     for id, count in sorted(Counter(ids).items()):
-        if not _NAME.fullmatch(id):
+        if not NAME.fullmatch(id):
             raise InputError(
                 f"{path}: '{id}' is not an id; write one per line, of letters, digits, '_', '-', "
                 "'+' and '.', without folder or extension."
@@ -202,6 +172,20 @@ def _union(lists: Mapping[str, set[str]], splits: Sequence[str]) -> set[str]:
         if split not in lists:
             raise InputError(f"Masks of split '{split}' are needed; add it to the splits to read.")
     return set().union(*(lists[split] for split in splits))
+
+
+def _members(
+    lists: Mapping[str, set[str]], shown: Iterable[str], limits: Mapping[str, int]
+) -> dict[str, tuple[str, ...]]:
+    """Splits of each kept photograph, in the order they were asked for."""
+    for split in limits:
+        if split not in lists:
+            raise InputError(f"A limit is set for '{split}'; add it to the splits or take it off.")
+    found: dict[str, tuple[str, ...]] = {}
+    for split, ids in lists.items():
+        for id in limited(ids.intersection(shown), limits.get(split)):
+            found[id] = (*found.get(id, ()), split)
+    return found
 
 
 def _read_labels(
@@ -251,24 +235,14 @@ def _require(folder: Path, ids: Sequence[str], suffix: str) -> None:
         raise InputError(f"{missing[0]}{more} missing; copy it there or take the id off the lists.")
 
 
-def _decode(path: Path) -> tuple[Image.Image, str]:
-    try:
-        content = path.read_bytes()
-        image = Image.open(io.BytesIO(content))
-        image.load()  # open() alone reads the header and misses a truncated file
-    except _BROKEN as error:
-        raise InputError(f"{path}: cannot be decoded ({error}); copy the file again.") from error
-    return image, hashlib.sha256(content).hexdigest()
-
-
 def _read_record(root: Path, id: str, splits: tuple[str, ...], labels: tuple[str, ...]) -> Record:
     path = f"JPEGImages/{id}.jpg"
-    image, sha256 = _decode(root / path)
+    image, sha256 = decode(root / path)
     return Record(id, path, splits, labels, image.height, image.width, sha256)
 
 
 def _read_truth(root: Path, path: str, record: Record, classes: int) -> Truth:
-    image, sha256 = _decode(root / path)
+    image, sha256 = decode(root / path)
     if image.mode not in ("P", "L"):
         raise InputError(
             f"{root / path}: mode {image.mode}, not indexed; save label ids as an indexed PNG."

@@ -5,11 +5,10 @@ its positive and again to its negative inputs, and a sum is shared without resca
 """
 
 import torch
-from timm.layers.patch_embed import PatchEmbed
 from torch import Tensor, nn
 
-from cuewalk.errors import InputError
 from cuewalk.explain import propagate, rules
+from cuewalk.explain.support import patch_convolution
 from cuewalk.explain.trace import record
 
 
@@ -48,7 +47,7 @@ def lrp(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
         InputError: The model is not supported or has another stem, or a class is out of range.
     """
     trace = record(model, images)
-    convolution = _patch_convolution(model)
+    convolution = patch_convolution(model)
     r = propagate.from_head(trace, classes, rules.LRP)
     for block in reversed(trace.blocks):
         r = propagate.to_tokens(block, propagate.to_attention(block, r, rules.LRP), rules.LRP)
@@ -56,17 +55,6 @@ def lrp(model: nn.Module, images: Tensor, classes: Tensor) -> Tensor:
     total = trace.embedded[:, trace.prefix :]
     r = trace.patches * (r[..., trace.prefix :, :] * rules.reciprocal(total))
     return _to_pixels(convolution, images, torch.unflatten(r.mT, -1, trace.grid))
-
-
-def _patch_convolution(model: nn.Module) -> nn.Conv2d:
-    """The one layer between pixels and patches, or a refusal."""
-    stem = model.patch_embed
-    if not isinstance(stem, PatchEmbed) or stem.dynamic_img_pad:
-        raise InputError(
-            f"lrp has no rule for this model's stem, a {type(stem).__name__} with a CNN or padding:"
-            " choose a plain Vision Transformer, or the method partial_lrp."
-        )
-    return stem.proj
 
 
 def _to_pixels(convolution: nn.Conv2d, images: Tensor, r: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from timm.layers.attention import Attention
 from timm.layers.mlp import Mlp
+from timm.layers.patch_embed import PatchEmbed
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import nn
 
@@ -38,6 +39,21 @@ def check_supported(model: nn.Module) -> None:
             f"Cannot explain this VisionTransformer: {problem}; choose a model with a class "
             "token, a linear head and plain pre-norm blocks."
         )
+
+
+def patch_convolution(model: nn.Module) -> nn.Conv2d:
+    """The one layer between pixels and patches, which full LRP has to pass.
+
+    Raises:
+        InputError: There is more between them: a CNN, or padding.
+    """
+    stem = model.patch_embed
+    if not isinstance(stem, PatchEmbed) or stem.dynamic_img_pad:
+        raise InputError(
+            f"lrp has no rule for this model's stem, a {type(stem).__name__} with a CNN or padding:"
+            " choose a plain Vision Transformer, or the method partial_lrp."
+        )
+    return stem.proj
 
 
 def _problems(model: VisionTransformer) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Stage `classifier`: fine-tune on image-level labels."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.classifier.backbone import build_model, stem_of
 from cuewalk.classifier.images import Augment, Photographs
 from cuewalk.classifier.training import (
+    Epoch,
     TrainSettings,
     as_row,
     average_precision,
@@ -18,6 +20,7 @@ from cuewalk.classifier.training import (
     train,
 )
 from cuewalk.datasets.record import Record, read_index
+from cuewalk.explain.support import patch_convolution
 from cuewalk.stages.networks import image_loader, prepare, save_model
 from cuewalk.stages.rows import class_indices, read_classes, with_role
 from cuewalk.stages.runner import Job, log, main, progress
@@ -32,8 +35,9 @@ def run(job: Job) -> int:
     learning = with_role(records, "train")
 
     torch.manual_seed(seed)
-    model = build_model(spec, len(classes))
-    stem_of(model)  # refuses before training what AffinityNet could not use after it
+    learns = job.cfg["classifier"]["training"]["epochs"] > 0
+    model = build_model(spec, len(classes), whole=not learns)
+    _refuse_early(job, model)
     history = _train(job, model, learning, classes, device)
     precision = _precision(job, model, with_role(records, "evaluate"), classes, device)
 
@@ -44,6 +48,19 @@ def run(job: Job) -> int:
     with atomic_file(job.outputs["precision"]) as path:
         precision.to_csv(path, index=False, float_format="%.6f")
     return len(learning) * len(history)
+
+
+def _refuse_early(job: Job, model: VisionTransformer) -> None:
+    """Refuse before training what a later stage of this run could not do with the classifier.
+
+    Raises:
+        InputError: no stem for AffinityNet, or one that lrp cannot pass.
+    """
+    if "masks" in job.wanted.get("tables", ["masks"]):
+        stem_of(model)
+    explains = {"faithfulness", "cue_segmentation"} & set(job.wanted.get("tables", []))
+    if explains and "lrp" in job.wanted["methods"]:
+        patch_convolution(model)
 
 
 def _train(
@@ -65,11 +82,12 @@ def _train(
         seed=job.cfg["seed"],
     )
     rows = []
+    settings = TrainSettings(**section["training"])
     for epoch in train(
         model,
         photographs,
         torch.from_numpy(_targets(records, classes)),
-        TrainSettings(**section["training"]),
+        settings,
         seed=job.cfg["seed"],
         device=device,
         workers=job.compute["workers"],
@@ -77,7 +95,7 @@ def _train(
     ):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.train_loss)
         rows.append(as_row(epoch))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=[field.name for field in fields(Epoch)])
 
 
 def _precision(
@@ -87,22 +105,30 @@ def _precision(
     classes: Sequence[str],
     device: torch.device,
 ) -> pd.DataFrame:
-    """Average precision per class on the evaluation photographs: a report, never a choice."""
+    """Average precision per class on the evaluation photographs: a report, never a choice.
+
+    Nothing is measured (nan) where nothing was learnt.
+    """
+    targets = _targets(records, classes)
+    table = pd.DataFrame(
+        {
+            "class": [*classes, "mean"],
+            "photographs": [*targets.sum(0).astype(int), len(records)],
+            "average_precision": np.nan,
+        }
+    )
+    if not job.cfg["classifier"]["training"]["epochs"]:
+        return table
     photographs = Photographs(
         image_loader(job.root, records),
         len(records),
         job.cfg["classifier"]["model"]["image_size"],
     )
     scores = predict(model, photographs, batch_size=job.compute["batch_size"], device=device)
-    values = average_precision(scores, _targets(records, classes))
+    values = average_precision(scores, targets)
     log.info("mean average precision on %d photographs: %.4f", len(records), np.nanmean(values))
-    return pd.DataFrame(
-        {
-            "class": [*classes, "mean"],
-            "photographs": [*_targets(records, classes).sum(0).astype(int), len(records)],
-            "average_precision": [*values, np.nanmean(values)],
-        }
-    )
+    table["average_precision"] = [*values, np.nanmean(values)]
+    return table
 
 
 def _targets(records: Sequence[Record], classes: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from cuewalk.artifacts.store import read_store
 from cuewalk.crf import dense_crf
-from cuewalk.datasets.voc import load_image
+from cuewalk.datasets.images import load_image
 from cuewalk.evaluate.background import Background, predict
 from cuewalk.stages.confusions import Setting, score, swept, unique
 from cuewalk.stages.crf import crf_settings

@@ -8,7 +8,7 @@ import numpy as np
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, read_store, stack_rows, write_store
 from cuewalk.crf import CrfSettings, dense_crf_pair
-from cuewalk.datasets.voc import load_image
+from cuewalk.datasets.images import load_image
 from cuewalk.resize import to_cells
 from cuewalk.stages.maps import photograph_cues
 from cuewalk.stages.rows import records_by_id

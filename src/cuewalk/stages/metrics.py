@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.artifacts.store import read_store
+from cuewalk.artifacts.table import write_table
 from cuewalk.evaluate.labels import label_figures
 from cuewalk.evaluate.published import TABLE_4, comparable
 from cuewalk.evaluate.selection import FIXED, Scores, background_rows, mask_rows
@@ -34,9 +34,9 @@ def run(job: Job) -> int:
     )
     masks = pd.DataFrame([_with_published(row, classes) for row in rows])
     background = [row for split in scores.values() for s in split for row in background_rows(s)]
-    _write(masks, job.outputs["masks"])
-    _write(pd.DataFrame(background), job.outputs["background"])
-    _write(_labels(job.inputs["confusion_labels"]), job.outputs["labels"])
+    write_table(masks, job.outputs["masks"])
+    write_table(pd.DataFrame(background), job.outputs["background"])
+    write_table(_labels(job.inputs["confusion_labels"]), job.outputs["labels"])
     for row in rows:
         log.info("%s, %s, %s: %.2f", row["source"], row["chosen"], row["background"], row["miou"])
     return len(scores["evaluate"][0].matrices)
@@ -73,11 +73,6 @@ def _labels(paths: Sequence[Path]) -> pd.DataFrame:
     images = sum(len(s.ids) for s in stores)
     figures = {k: 100 * v for k, v in label_figures(matrix).items()}
     return pd.DataFrame([{"split": "select", "images": images, **figures}])
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.4f")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from torch import nn
 
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.classifier.backbone import build_model
-from cuewalk.classifier.images import Loader
+from cuewalk.classifier.images import Loader, pil_squash, to_tensor
+from cuewalk.datasets.images import load_image
 from cuewalk.datasets.record import Record
-from cuewalk.datasets.voc import load_image
 from cuewalk.errors import InputError
 from cuewalk.stages.runner import Job
 
@@ -30,6 +30,12 @@ def prepare(job: Job) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("compute.device: this machine shows torch no CUDA GPU; use cpu or auto.")
     return torch.device(name)
+
+
+def network_input(job: Job, records: Sequence[Record], size: int) -> torch.Tensor:
+    """Photographs as a network sees them, not yet normalised: (n, 3, size, size) in [0, 1]."""
+    images = (load_image(job.root, record) for record in records)
+    return torch.stack([to_tensor(pil_squash(image, size)) for image in images])
 
 
 def image_loader(root: Path, records: Sequence[Record]) -> Loader:

@@ -1,15 +1,14 @@
 """Stage `report`: the page that a person opens."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.artifacts.store import Store, read_store
+from cuewalk.artifacts.table import read_table
+from cuewalk.datasets.images import load_image
 from cuewalk.datasets.record import Record
-from cuewalk.datasets.voc import load_image
 from cuewalk.evaluate.background import Background, predict
 from cuewalk.report.page import Run, build_page
 from cuewalk.report.panels import Panel, choose
@@ -33,12 +32,12 @@ def run(job: Job) -> int:
             classes=read_classes(job.input("classes")),
             photographs={role: len(some) for role, some in roles.items()},
             settings=job.cfg,
-            masks=_table(job.input("masks")),
-            background=_table(job.input("background")),
-            labels=_table(job.input("labels")),
-            history=_table(job.input("history")),
-            precision=_table(job.input("precision")),
-            affinity_history=_table(job.input("affinity_history")),
+            masks=read_table(job.input("masks")),
+            background=read_table(job.input("background")),
+            labels=read_table(job.input("labels")),
+            history=read_table(job.input("history")),
+            precision=read_table(job.input("precision")),
+            affinity_history=read_table(job.input("affinity_history")),
             panels=[found[id] for id in ids],
         )
     )
@@ -46,11 +45,6 @@ def run(job: Job) -> int:
         path.write_text(page, encoding="utf-8")
     log.info("%.2f MB, photographs shown: %s", len(page.encode()) / 1e6, " ".join(ids))
     return len(ids)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    # Only an empty field is missing: a class may well be called NA.
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
 def _panels(job: Job, records: dict[str, Record], ids: Sequence[str]) -> Iterator[Panel]:

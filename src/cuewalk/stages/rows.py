@@ -1,6 +1,6 @@
 """Which photographs a job handles, and how it reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from cuewalk.artifacts.store import NO_CLASS
 from cuewalk.datasets.record import Record, Truth, read_index, read_truth, shard_of
-from cuewalk.datasets.voc import class_names, load_truth
+from cuewalk.datasets.truth import load_truth
 from cuewalk.stages.runner import Job
 
 LEARNING = frozenset({"train", "select"})
@@ -18,6 +18,12 @@ LEARNING = frozenset({"train", "select"})
 def read_classes(path: Path) -> tuple[str, ...]:
     """Names of the run's classes, in label order, from classes.csv."""
     return tuple(pd.read_csv(path, keep_default_na=False)["class"])
+
+
+def read_mask_ids(path: Path) -> tuple[int, ...]:
+    """Label id in the masks of each of the run's classes, from classes.csv; see `Dataset`."""
+    ids = pd.read_csv(path, keep_default_na=False, na_values={"mask_id": [""]})["mask_id"]
+    return tuple(int(id) for id in ids.dropna())
 
 
 def with_role(records: Sequence[Record], role: str) -> list[Record]:
@@ -51,6 +57,22 @@ def class_indices(record: Record, classes: Sequence[str]) -> list[int]:
     return sorted(classes.index(label) for label in record.labels)
 
 
+def class_slots(labels: Sequence[Sequence[int]]) -> int:
+    """Width of an array that has a slot for every class of every photograph."""
+    return max((len(row) for row in labels), default=1)
+
+
+def equal_batches(labels: Sequence[Sequence[int]], size: int) -> Iterator[list[int]]:
+    """Batches of rows with equally many classes, so that no slot is computed in vain."""
+    for count in sorted({len(row) for row in labels}):
+        yield from batches([i for i, row in enumerate(labels) if len(row) == count], size)
+
+
+def batches(indices: Sequence[int], size: int) -> list[list[int]]:
+    """Cut a sequence into runs of at most `size`."""
+    return [list(indices[start : start + size]) for start in range(0, len(indices), size)]
+
+
 def present(class_id: np.ndarray) -> list[int]:
     """Class indices of one row of a store, without the unused slots."""
     return [int(c) for c in class_id if c != NO_CLASS]
@@ -61,13 +83,16 @@ class TruthReader:
 
     def __init__(self, job: Job) -> None:
         self.root = job.root
-        self.full = class_names(self.root)
         self.wanted = read_classes(job.input("classes"))
+        self.mask_ids = read_mask_ids(job.input("classes"))
         self.truths: dict[str, Truth] = {t.id: t for t in read_truth(job.input("truth"))}
 
     def __contains__(self, photograph: str) -> bool:
         return photograph in self.truths
 
     def __getitem__(self, photograph: str) -> np.ndarray:
-        """Label ids uint8 (H, W): 0 background, class index + 1, 255 void or another class."""
-        return load_truth(self.root, self.truths[photograph], self.full, self.wanted)
+        """Label ids uint8 (H, W): 0 background, class index + 1, 255 void or another class.
+
+        Masks that know no classes: 1 where the object is.
+        """
+        return load_truth(self.root, self.truths[photograph], self.mask_ids)

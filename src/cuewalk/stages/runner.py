@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class Job:
         outputs: name -> path.
         shard: which shard, "" for stages that are not cut into shards.
         threads: that the job may use.
+        wanted: what the whole run is to make, as in `tables` and `explain.methods`: a reason to
+            refuse early what a later stage could not do, never to compute anything else.
     """
 
     cfg: dict[str, Any]
@@ -49,6 +51,7 @@ class Job:
     outputs: dict[str, Path]
     shard: str
     threads: int
+    wanted: dict[str, list[str]] = field(default_factory=dict)
 
     def input(self, name: str) -> Path:
         """The only path of an input."""
@@ -63,16 +66,19 @@ def main(module: str, stage: Stage) -> None:
     """Run a stage from the command line; exit with 0, or with 1 and one sentence."""
     arguments = _parse()
     _log_to(arguments.log, arguments.shard)
-    if arguments.code != code_digest(module):
+    cfg = json.loads(arguments.cfg)
+    # A method's module is loaded by the name that the settings give.
+    if arguments.code != code_digest(module, *([cfg["module"]] if "module" in cfg else [])):
         sys.exit(f"cuewalk: the code of {module} changed while the workflow ran; start it again.")
     job = Job(
-        cfg=json.loads(arguments.cfg),
+        cfg=cfg,
         compute=json.loads(os.environ["CUEWALK_COMPUTE"]),
         root=Path(os.environ["CUEWALK_ROOT"]),
         inputs={name: [Path(p) for p in paths] for name, *paths in arguments.input},
         outputs={name: Path(path) for name, path in arguments.output},
         shard=arguments.shard,
         threads=arguments.threads,
+        wanted=json.loads(os.environ.get("CUEWALK_WANTED", "{}")),
     )
     started = time.monotonic()
     try:

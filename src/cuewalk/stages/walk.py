@@ -14,13 +14,12 @@ from cuewalk.affinity.walk import transition, walk
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, read_store, stack_rows, write_store
 from cuewalk.classifier.backbone import build_model, stem_of
-from cuewalk.classifier.images import batches, normalise, pil_squash, to_tensor
+from cuewalk.classifier.images import normalise
 from cuewalk.cues import background_map
-from cuewalk.datasets.voc import load_image
 from cuewalk.resize import to_cells
 from cuewalk.stages.maps import photograph_cues
-from cuewalk.stages.networks import prepare, read_about
-from cuewalk.stages.rows import records_by_id
+from cuewalk.stages.networks import network_input, prepare, read_about
+from cuewalk.stages.rows import batches, records_by_id
 from cuewalk.stages.runner import Job, main, progress
 
 
@@ -42,7 +41,8 @@ def run(job: Job) -> int:
     for some in progress(
         batches(range(len(ids)), job.compute["batch_size"]), len(ids), "walk", weight=len
     ):
-        images = torch.stack([_image(job, records[ids[i]], about) for i in some]).to(device)
+        seen = [records[ids[i]] for i in some]
+        images = normalise(network_input(job, seen, about["affinitynet"]["image_size"])).to(device)
         with torch.no_grad():
             aff = affinities(net(images), about["grid"]["radius"]).cpu()
         for index, i in enumerate(some):
@@ -72,11 +72,6 @@ def _load_net(path: Path) -> tuple[AffinityNet, dict[str, Any]]:
     net = AffinityNet(stem, cfg["channels"], cfg["levels"], about["grid"]["cells"], frozen=True)
     net.load_state_dict(load_file(path))
     return net.eval(), about
-
-
-def _image(job: Job, record: Any, about: Mapping[str, Any]) -> torch.Tensor:
-    image = load_image(job.root, record)
-    return normalise(to_tensor(pil_squash(image, about["affinitynet"]["image_size"])))
 
 
 def _cell_planes(job: Job, cues: Store, id: str, alphas: Sequence[float], cells: int) -> np.ndarray:

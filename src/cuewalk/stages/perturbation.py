@@ -1,0 +1,81 @@
+"""Stage `perturbation`: blacken pixels in the order of a method's maps and ask again (table 2)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor
+
+from cuewalk.artifacts.atomic import atomic_folder
+from cuewalk.artifacts.store import Store, read_store, write_store
+from cuewalk.classifier.images import normalise
+from cuewalk.evaluate.curves import LEVELS
+from cuewalk.evaluate.explanation import evaluated_map
+from cuewalk.evaluate.perturbation import FRACTIONS, perturbed, removal_order
+from cuewalk.stages.networks import load_classifier, network_input, prepare
+from cuewalk.stages.rows import batches, present, records_by_id
+from cuewalk.stages.runner import Job, main, progress
+
+DIRECTIONS = ("negative", "positive")
+
+
+def run(job: Job) -> int:
+    """Write output `perturbation`; no settings.
+
+    Arrays, a row per photograph: `class_id` and `constant` (n, S) as in `explanations`; `top` int32
+    and `logit` float32, both (n, S, directions, 10): the class of the highest logit and the
+    explained class's own logit, of the whole photograph and with 10 % to 90 % of it black.
+    """
+    device = prepare(job)
+    model, about = load_classifier(job.input("model"))
+    model.to(device)
+    maps = read_store(job.input("explanations") / "explanations.zarr")
+    whole = read_store(job.input("predictions") / "predictions.zarr").arrays["logits"]
+    records = records_by_id(job)
+    class_id = maps.arrays["class_id"]
+    shape = (*class_id.shape, len(DIRECTIONS), len(LEVELS))
+    top, logit = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
+    size, batch = about["model"]["image_size"], job.compute["batch_size"]
+    steps = batches(range(len(maps.ids)), batch)
+    for rows in progress(steps, len(maps.ids), "perturbation", weight=len):
+        images = network_input(job, [records[maps.ids[row]] for row in rows], size).to(device)
+        for row, image in zip(rows, images, strict=True):
+            classes = present(class_id[row])
+            of_slot = _logits(model, image, maps.arrays["map"][row, : len(classes)], batch)
+            for slot, label in enumerate(classes):
+                answers = np.concatenate([np.tile(whole[row], (2, 1, 1)), of_slot[slot]], axis=1)
+                top[row, slot], logit[row, slot] = answers.argmax(-1), answers[..., label]
+    arrays = {"class_id": class_id, "constant": maps.arrays["constant"], "top": top, "logit": logit}
+    with atomic_folder(job.outputs["perturbation"]) as folder:
+        attributes = {"directions": list(DIRECTIONS)}
+        write_store(folder / "perturbation.zarr", Store(maps.ids, arrays, attributes))
+    return len(maps.ids)
+
+
+def _logits(
+    model: VisionTransformer, image: Tensor, grids: np.ndarray, batch: int
+) -> Sequence[np.ndarray]:
+    """Logits (directions, 9, classes) for each map (S, h, w) of a photograph (3, size, size).
+
+    Equal maps are tried once: a method that ignores the class has but one.
+    """
+    keys = [grid.tobytes() for grid in grids]
+    distinct = list(dict.fromkeys(keys))
+    height, width = image.shape[-2:]
+    different = np.stack([grids[keys.index(key)] for key in distinct])
+    planes = evaluated_map(different, (height, width))
+    shown = torch.from_numpy(planes).to(image.device)
+    orders = torch.stack([removal_order(shown, d == "positive") for d in DIRECTIONS], 1)
+    parts = []
+    with torch.no_grad():
+        for some in torch.split(orders.flatten(0, 1), max(1, batch // len(FRACTIONS))):
+            images = perturbed(image.expand(len(some), -1, -1, -1), some).flatten(0, 1)
+            parts.append(model(normalise(images)).float().cpu())
+    shape = (len(distinct), len(DIRECTIONS), len(FRACTIONS))
+    logits = torch.unflatten(torch.cat(parts), 0, shape).numpy()
+    return [logits[distinct.index(key)] for key in keys]
+
+
+if __name__ == "__main__":
+    main("cuewalk.stages.perturbation", run)

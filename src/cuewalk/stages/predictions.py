@@ -1,0 +1,37 @@
+"""Stage `predictions`: what the classifier says of the photographs that are explained."""
+
+import numpy as np
+import torch
+
+from cuewalk.artifacts.atomic import atomic_folder
+from cuewalk.artifacts.store import Store, write_store
+from cuewalk.classifier.images import normalise
+from cuewalk.stages.networks import load_classifier, network_input, prepare
+from cuewalk.stages.rows import batches, shard_records, with_role
+from cuewalk.stages.runner import Job, main, progress
+
+
+def run(job: Job) -> int:
+    """Write output `predictions`: logits (n, classes) of the shard's `evaluate` photographs.
+
+    cfg: shards. One look at each photograph, as it is.
+    """
+    device = prepare(job)
+    model, about = load_classifier(job.input("model"))
+    model.to(device)
+    size = about["model"]["image_size"]
+    records = with_role(shard_records(job), "evaluate")
+    logits = np.zeros((len(records), len(about["classes"])), np.float32)
+    steps = batches(range(len(records)), job.compute["batch_size"])
+    for rows in progress(steps, len(records), "predictions", weight=len):
+        images = normalise(network_input(job, [records[row] for row in rows], size)).to(device)
+        with torch.no_grad():
+            logits[rows] = model(images).float().cpu().numpy()
+    with atomic_folder(job.outputs["predictions"]) as folder:
+        store = Store(tuple(r.id for r in records), {"logits": logits}, {})
+        write_store(folder / "predictions.zarr", store)
+    return len(records)
+
+
+if __name__ == "__main__":
+    main("cuewalk.stages.predictions", run)

@@ -1,0 +1,55 @@
+"""Maps of the explainers as soft masks, against ground truth: the paper's table 3."""
+
+
+rule segmentation:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
+        explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
+    output:
+        segmentation=directory(f"{RUN}/segmentation/{{method}}/{{shard}}"),
+        receipt=f"{RUN}/segmentation/{{method}}/{{shard}}.json",
+    log:
+        f"{RUN}/logs/segmentation/{{method}}/{{shard}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        cfg=cfg(),
+        code=code("segmentation"),
+    shell:
+        call_shard(
+            "segmentation",
+            inputs=["index", "classes", "truth", "explanations"],
+            outputs=["segmentation"],
+        )
+
+
+rule cue_segmentation:
+    input:
+        segmentation=expand(
+            f"{RUN}/segmentation/{{method}}/{{shard}}",
+            method=METHODS,
+            shard=EVALUATE_SHARDS,
+        ),
+        receipts=expand(
+            f"{RUN}/explanations/{{method}}/{{shard}}.json",
+            method=METHODS,
+            shard=EVALUATE_SHARDS,
+        ),
+    output:
+        cue_segmentation=f"{RUN}/metrics/cue_segmentation.csv",
+        receipt=f"{RUN}/metrics/cue_segmentation.json",
+    log:
+        f"{RUN}/logs/cue_segmentation.log",
+    conda:
+        ENVIRONMENT
+    params:
+        cfg=cfg_of_table(),
+        code=code("cue_segmentation"),
+    shell:
+        call(
+            "cue_segmentation",
+            inputs=["segmentation", "receipts"],
+            outputs=["cue_segmentation"],
+        )

@@ -1,0 +1,59 @@
+"""Perturbation tests of the explainers: the paper's table 2."""
+
+
+rule perturbation:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        model=f"{RUN}/classifier/model.safetensors",
+        predictions=f"{RUN}/predictions/{{shard}}",
+        explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
+    output:
+        perturbation=directory(f"{RUN}/perturbation/{{method}}/{{shard}}"),
+        receipt=f"{RUN}/perturbation/{{method}}/{{shard}}.json",
+    log:
+        f"{RUN}/logs/perturbation/{{method}}/{{shard}}.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        cfg=cfg(),
+        code=code("perturbation"),
+    shell:
+        call_shard(
+            "perturbation",
+            inputs=["index", "model", "predictions", "explanations"],
+            outputs=["perturbation"],
+        )
+
+
+rule faithfulness:
+    input:
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        perturbation=expand(
+            f"{RUN}/perturbation/{{method}}/{{shard}}",
+            method=METHODS,
+            shard=EVALUATE_SHARDS,
+        ),
+        receipts=expand(
+            f"{RUN}/explanations/{{method}}/{{shard}}.json",
+            method=METHODS,
+            shard=EVALUATE_SHARDS,
+        ),
+    output:
+        faithfulness=f"{RUN}/metrics/faithfulness.csv",
+        curves=f"{RUN}/metrics/perturbation.csv",
+        receipt=f"{RUN}/metrics/faithfulness.json",
+    log:
+        f"{RUN}/logs/faithfulness.log",
+    conda:
+        ENVIRONMENT
+    params:
+        cfg=cfg_of_table(),
+        code=code("faithfulness"),
+    shell:
+        call(
+            "faithfulness",
+            inputs=["index", "classes", "perturbation", "receipts"],
+            outputs=["faithfulness", "curves"],
+        )
