@@ -8,6 +8,7 @@ min_version("9.0")
 include: "workflow/rules/common.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/classifier.smk"
+include: "workflow/rules/predictions.smk"
 include: "workflow/rules/cues.smk"
 include: "workflow/rules/crf.smk"
 include: "workflow/rules/labels.smk"

@@ -70,8 +70,7 @@ class Package:
         self.write(name, text.replace(old, new))
 
     def digest(self, *modules: str) -> str:
-        for cached in (code._tree, code._imports, code._tree_digest):
-            cached.cache_clear()
+        clear()
         return code.code_digest(*(modules or [STAGE]))
 
 
@@ -83,8 +82,31 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package
         scratch.write(name, text)
     yield scratch
     # What was cached of the scratch package must not be taken for the real one.
-    for cached in (code._tree, code._imports, code._tree_digest):
+    clear()
+
+
+def clear() -> None:
+    for cached in (code._tree, code._imports, code._libraries, code._tree_digest):
         cached.cache_clear()
+
+
+def test_another_version_of_a_library_changes_the_digest(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = package.digest()
+    assert code.library_versions(*code.imported_modules(STAGE)).keys() == {"numpy"}
+    monkeypatch.setattr(code, "version", lambda name: "0.0")
+    assert package.digest() != before
+    # A stage that imports none does not care.
+    assert package.digest("cuewalk.stages.other") == package.digest("cuewalk.stages.other")
+
+
+def test_libraries_are_found_by_the_names_they_are_installed_by() -> None:
+    stages = [p.stem for p in (code.ROOT / "stages").glob("*.py") if p.stem != "__init__"]
+    modules = {m for s in stages for m in code.imported_modules(f"cuewalk.stages.{s}")}
+    found = code.library_versions(*modules)
+    assert {"torch", "timm", "numpy", "zarr", "pydensecrf", "PIL", "sklearn"} <= found.keys()
+    assert all(found.values())
 
 
 def test_imports_are_followed_through_the_package_alone(package: Package) -> None:

@@ -85,7 +85,7 @@ def run(**changes):
         labels=pd.DataFrame([{"images": 30, **shares, **dict.fromkeys(LABEL_FIGURES, 81.5)}]),
         history=pd.DataFrame({"epoch": [1, 2], "train_loss": [0.7, 0.4]}),
         precision=pd.DataFrame({"class": [*CLASSES, "mean"],
-                                "average_precision": [0.5, 0.75, np.nan, 0.625]}),
+                                "average_precision": [50.0, 75.0, np.nan, 62.5]}),
         affinity_history=pd.DataFrame({"epoch": [1, 2], **losses}),
         panels=[panel(i, f"photo_{i}") for i in range(2)],
     )  # fmt: skip
@@ -255,7 +255,7 @@ def stage_job(folder):
     write_truth(folder / "truth.csv", data.truths)
     made = run()
     tables = {
-        "classes": pd.DataFrame({"class": data.classes}),
+        "classes": pd.DataFrame({"class": data.classes, "mask_id": data.mask_ids}),
         "precision": made.precision[1:],
         "masks": made.masks.rename(columns={"iou_<b>x": "iou_cat"}),
         **{n: getattr(made, n) for n in ("background", "labels", "history", "affinity_history")},

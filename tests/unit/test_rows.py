@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cuewalk.artifacts.store import NO_CLASS
+from cuewalk.datasets.listing import part_of
 from cuewalk.datasets.record import Record, write_index
-from cuewalk.stages.rows import class_indices, part_of, present, shard_records, with_role
+from cuewalk.stages.rows import class_indices, present, shard_records, with_role
 from cuewalk.stages.runner import Job
 
 SPLITS = [("train",), ("select",), ("evaluate",), ("train", "select"), ("train", "evaluate")]
@@ -55,7 +56,7 @@ def test_what_is_learnt_or_selected_on_lies_in_the_train_shards(tmp_path: Path) 
         for row in rows:
             learning = row.splits != ("evaluate",)
             assert name.startswith("train-" if learning else "evaluate-")
-            assert part_of(row) == name.split("-")[0]
+            assert part_of(row.splits) == name.split("-")[0]
 
 
 @pytest.mark.parametrize("splits", SPLITS)

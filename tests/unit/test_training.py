@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 import torch
 from tiny import CPU, SIDE, TARGETS, changed, classifier, fit, photographs, settings, snapshot
-from torch import Tensor
 
 from cuewalk.classifier.backbone import stem_of
 from cuewalk.classifier.images import Photographs
 from cuewalk.classifier.training import (
     as_row,
-    average_precision,
     make_optimizer,
-    predict,
     rate_factor,
     train,
 )
@@ -120,7 +117,7 @@ def test_loss_is_the_mean_binary_cross_entropy_with_logits() -> None:
 def test_loss_falls_on_a_problem_that_can_be_learnt() -> None:
     # The classes of a photograph are the colours that it is bright in.
     bright = (40 + 160 * TARGETS.numpy()).astype(np.uint8)
-    images = np.broadcast_to(bright[:, None, None], (8, SIDE, SIDE, 3))
+    images = np.broadcast_to(bright[:, None, None], (8, 3))
     source = Photographs(images.__getitem__, 8, SIDE)
     asked = settings(epochs=24, batch_size=8, learning_rate=3e-3)
     history = list(train(classifier(), source, TARGETS, asked, seed=0, device=CPU))
@@ -148,30 +145,3 @@ def test_progress_wraps_every_epoch() -> None:
     epochs = train(classifier(), source, TARGETS, settings(), seed=0, device=CPU, progress=progress)
     assert len(list(epochs)) == 2
     assert seen == [(8, "classifier epoch 1/2", 3), (8, "classifier epoch 2/2", 3)]
-
-
-def test_prediction_is_the_mean_over_photograph_and_mirror_image() -> None:
-    model = classifier()
-    images = torch.stack([photographs(None)[i][0] for i in range(8)])
-
-    def logits(seen: Tensor, batch_size: int = 3) -> np.ndarray:
-        pixels = ((seen * 0.5 + 0.5) * 255).round().byte().permute(0, 2, 3, 1).numpy()
-        source = Photographs(pixels.__getitem__, 8, SIDE)
-        return predict(model.train(), source, batch_size=batch_size, device=CPU)
-
-    found = logits(images)
-    with torch.no_grad():
-        model.eval()
-        expected = (model(images) + model(images.flip(-1))) / 2
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    np.testing.assert_allclose(logits(images.flip(-1)), found, atol=1e-5)
-    np.testing.assert_allclose(logits(images, 8), found, atol=1e-5)
-
-
-def test_average_precision_by_hand() -> None:
-    scores = np.array([[0.9, 0.1, 0.5], [0.8, 0.2, 0.5], [0.7, 0.3, 0.1], [0.6, 0.4, 0.9]])
-    targets = np.array([[1, 1, 0], [0, 0, 0], [1, 1, 0], [0, 0, 0]], np.float32)
-    # First class: right at ranks 1 and 3; second: at ranks 2 and 4; third: never there.
-    expected = [(1 / 1 + 2 / 3) / 2, (1 / 2 + 2 / 4) / 2, np.nan]
-    np.testing.assert_allclose(average_precision(scores, targets), expected)

@@ -67,10 +67,11 @@ CLASSES = ("stripes", "checks", "dots", "rings", "zigzag", "grid")
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its working directory, and what is laid over config.yaml."""
+    """A run: its working directory, what is laid over config.yaml, and the project's own folder."""
 
     work: Path
     overlay: Mapping[str, Any]
+    project: Path = ROOT
 
     @property
     def folder(self) -> Path:
@@ -87,20 +88,31 @@ class Run:
         overlay = self.work / "overlay.yaml"
         overlay.write_text(yaml.safe_dump(dict(self.overlay)))
         options = {
-            "--snakefile": ROOT / "Snakefile",
-            "--profile": ROOT / "workflow" / "profiles" / "default",
+            "--snakefile": self.project / "Snakefile",
+            "--profile": self.project / "workflow" / "profiles" / "default",
             "--directory": self.work,
             "--configfile": overlay,
             "--cores": CORES,
         }
         given = [str(part) for option in options.items() for part in option]
-        return _command("-m", "snakemake", *given, *arguments, work=self.work)
+        around = {} if self.project == ROOT else {"PYTHONPATH": str(self.project / "src")}
+        return _command("-m", "snakemake", *given, *arguments, work=self.work, around=around)
 
     def snakemake_or_fail(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The same, where it has to succeed."""
         ran = self.snakemake(*arguments)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return ran
+
+    def planned(self, *arguments: str) -> dict[str, int]:
+        """Rule -> how many of its jobs the next run would do."""
+        said = self.snakemake_or_fail("--dry-run", "--quiet", "host", *arguments)
+        text = said.stdout + said.stderr
+        if "Nothing to be done" in text:
+            return {}
+        rows = [line.split() for line in text.split("Job stats:")[1].split("total")[0].splitlines()]
+        counts = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+        return {rule: count for rule, count in counts.items() if rule != "all"}
 
     def stage(
         self, name: str, sections: list[str], inputs: Mapping[str, Path], outputs: list[str]

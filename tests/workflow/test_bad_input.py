@@ -50,7 +50,7 @@ def train_classifier(run: Run) -> subprocess.CompletedProcess[str]:
             "classes": listed / "classes.csv",
             "root": run.work / "voc",
         },
-        ["model.safetensors", "history.csv", "precision.csv"],
+        ["model.safetensors", "history.csv"],
     )
 
 

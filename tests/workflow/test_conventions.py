@@ -46,7 +46,7 @@ def test_every_stage_has_its_rule():
 def test_rule(name):
     rule = RULE[name]
     # One string of configuration and one of code: Snakemake compares parameters as a set.
-    assert keywords(rule["params"]) == ["cfg", "code"]
+    assert keywords(rule["params"]) == ["cfg", "code", "data"]
     assert re.search(r"cfg=(json\.dumps|cfg|cfg_of_method|cfg_of_table)\b", rule["params"])
     of_method = name == "explanations"
     assert ("code=code_of_method" if of_method else f'code=code("{name}")') in rule["params"]

@@ -28,6 +28,7 @@ WHOLE = {
     "classifier": ("classifier/receipt.json", 12),
     "affinitynet": ("affinitynet/receipt.json", 12),
     "metrics": ("metrics/receipt.json", 6),
+    "precision": ("metrics/precision.json", 6),
     "report": ("report.json", 2),
     "faithfulness": ("metrics/faithfulness.json", 6),
     "cue_segmentation": ("metrics/cue_segmentation.json", 6),
@@ -65,7 +66,7 @@ FILES = [
     "dataset/classes.csv",
     "classifier/model.safetensors",
     "classifier/history.csv",
-    "classifier/precision.csv",
+    "metrics/precision.csv",
     "affinitynet/model.safetensors",
     "affinitynet/history.csv",
     "metrics/masks.csv",
@@ -99,8 +100,8 @@ FILES = [
     ),
 ]
 RECEIPT_KEYS = {
-    "stage", "shard", "cfg", "code", "images", "seconds", "images_per_second", "peak_memory_mb",
-    "threads", "host", "python", "finished",
+    "stage", "shard", "cfg", "code", "data", "images", "seconds", "images_per_second",
+    "peak_memory_mb", "threads", "host", "python", "finished",
 }  # fmt: skip
 
 

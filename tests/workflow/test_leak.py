@@ -2,24 +2,20 @@
 
 import ast
 import re
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from runs import ROOT, TINY, Run
 
 from cuewalk.artifacts.code import imported_modules
-from cuewalk.config import merge_config
-from cuewalk.datasets.voc import voc_palette
 
 pytestmark = pytest.mark.timeout(1800)  # the first test of a run waits for all of it
 
 UPSTREAM = {
     "shapes", "dataset", "classifier", "cues", "crf", "labels", "affinitynet", "walk", "masks",
 }  # fmt: skip
-EXPLAINING = {"predictions", "explanations", "perturbation", "faithfulness"}
+EXPLAINING = {"predictions", "precision", "explanations", "perturbation", "faithfulness"}
 SIGHTED = {
     "confusion_cue", "confusion_crf", "confusion_walk", "confusion_labels", "segmentation",
     "report",
@@ -153,24 +149,13 @@ def test_the_search_finds_those_who_read():
 # What a run does.
 
 
-@pytest.fixture(scope="module")
-def blanked(tiny, tmp_path_factory):
-    """The same photographs with other masks, all background, from the dataset to the masks."""
-    work = tmp_path_factory.mktemp("blanked")
-    root = work / "photographs"
-    shutil.copytree(tiny.photographs, root)
-    for path in (root / "SegmentationClass").glob("*.png"):
-        blank = Image.new("P", Image.open(path).size, 0)
-        blank.putpalette(voc_palette().tobytes())
-        blank.save(path)
-    changes = {"dataset": {"kind": "voc", "root": str(root)}, "shards": {"train": 1}}
-    run = Run(work, merge_config(TINY, changes))
-    run.snakemake_or_fail("--", "results/tiny/masks/evaluate-000")
-    return run
-
-
 def read_all(folder: Path, pattern: str) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.glob(pattern))}
+    """Content of files, by their own name and, unless that is a shard, their folder's."""
+    found = {}
+    for path in sorted(folder.glob(pattern)):
+        shard = re.fullmatch(r"(train|evaluate)-\d+", path.parent.name)
+        found[path.name if shard else f"{path.parent.name}/{path.name}"] = path.read_bytes()
+    return found
 
 
 def test_the_masks_of_the_truth_are_others(tiny, blanked):

@@ -3,7 +3,7 @@
 
 rule affinitynet:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         model=f"{RUN}/classifier/model.safetensors",
         labels=expand(f"{RUN}/labels/{{shard}}", shard=TRAIN_SHARDS),
     output:
@@ -19,6 +19,7 @@ rule affinitynet:
     params:
         cfg=cfg("affinitynet", "grid", "seed"),
         code=code("affinitynet"),
+        data=DATA_OF_TRAIN,
     shell:
         call(
             "affinitynet",

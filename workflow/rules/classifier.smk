@@ -3,12 +3,11 @@
 
 rule classifier:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
     output:
         model=f"{RUN}/classifier/model.safetensors",
         history=f"{RUN}/classifier/history.csv",
-        precision=f"{RUN}/classifier/precision.csv",
         receipt=f"{RUN}/classifier/receipt.json",
     log:
         f"{RUN}/logs/classifier.log",
@@ -19,9 +18,10 @@ rule classifier:
     params:
         cfg=cfg("classifier", "seed"),
         code=code("classifier"),
+        data=DATA_OF_TRAIN,
     shell:
         call(
             "classifier",
             inputs=["index", "classes"],
-            outputs=["model", "history", "precision"],
+            outputs=["model", "history"],
         )

@@ -8,7 +8,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from cuewalk.artifacts.code import code_digest
+from cuewalk.artifacts.digests import FileDigests
 from cuewalk.config import check_config, merge_config, read_config
+from cuewalk.datasets.listing import data_digest, list_files
+from cuewalk.datasets.record import shard_of
 from cuewalk.errors import InputError
 from cuewalk.explain.registry import MODULES, OPTIONS
 
@@ -21,6 +24,7 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 RUN = f"results/{config['run']}"
+ROOT = Path(config["dataset"]["root"] or f"{RUN}/photographs")
 ENVIRONMENT = "../../envs/cuewalk.yaml"
 # Beside the parameters, through the environment, goes what is no reason to compute anything again: how
 # to run, and where the photographs lie. Stages run with the interpreter that runs Snakemake, whether
@@ -30,7 +34,7 @@ os.environ.update(
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     ),
     CUEWALK_COMPUTE=json.dumps(config["compute"]),
-    CUEWALK_ROOT=config["dataset"]["root"] or f"{RUN}/photographs",
+    CUEWALK_ROOT=str(ROOT),
     CUEWALK_WANTED=json.dumps(
         {"tables": config["tables"], "methods": config["explain"]["methods"]}
     ),
@@ -66,7 +70,12 @@ def cfg(*sections):
     One string, because Snakemake compares a rule's parameters as an unordered set: two values that
     swap their names would go unnoticed.
     """
-    return json.dumps({name: config[name] for name in sections}, sort_keys=True)
+    settings = {name: config[name] for name in sections}
+    if "dataset" in settings:
+        # Where the photographs lie is no reason to compute anything again.
+        kept = {k: v for k, v in config["dataset"].items() if k != "root"}
+        settings["dataset"] = kept
+    return json.dumps(settings, sort_keys=True)
 
 
 def cfg_of_method(wildcards):
@@ -102,11 +111,58 @@ def code_of_method(wildcards):
     return code("explanations", MODULES[wildcards.method])
 
 
+# What the data are, by content. Photographs are no inputs of rules: a touched one would be a reason
+# to compute again, and ten thousand of them slow Snakemake down. The built-in ones are drawn by a rule,
+# so what they are drawn from stands for them.
+LISTED = list_files(config["dataset"], ROOT)
+FILES = FileDigests(Path("results", ".digests.json"))
+DRAWN = (
+    {
+        "shapes": config["dataset"]["shapes"],
+        "seed": config["seed"],
+        "code": code("shapes"),
+    }
+    if config["dataset"]["kind"] == "shapes"
+    else None
+)
+
+
+def data(listed, masks=False):
+    """Digest of some photographs, with their labels and, if asked for, masks."""
+    return data_digest(config["dataset"], ROOT, listed, FILES, masks=masks, drawn=DRAWN)
+
+
+def listed_in(shard):
+    """Photographs of a shard; a file that holds all of them counts for every shard."""
+    part, number = shard.rsplit("-", 1)
+    shards = config["shards"][part]
+    return [
+        one
+        for one in LISTED
+        if one.part == part and (not one.id or shard_of(one.id, shards) == int(number))
+    ]
+
+
+def data_of_shard(wildcards):
+    """Digest of a shard's photographs and labels."""
+    return data(listed_in(wildcards.shard))
+
+
+def data_of_shard_with_masks(wildcards):
+    """The same, with ground truth."""
+    return data(listed_in(wildcards.shard), masks=True)
+
+
+DATA_OF_ALL = data(LISTED, masks=True)
+DATA_OF_TRAIN = data([one for one in LISTED if "train" in one.roles])
+FILES.save()
+
+
 def call(stage, inputs=(), outputs=()):
     """The shell command of a stage: the same options, in the same order, for every stage."""
     parts = [
         f"python -m cuewalk.stages.{stage}",
-        "--cfg {params.cfg:q} --code {params.code}",
+        "--cfg {params.cfg:q} --code {params.code} --data {params.data}",
         "--threads {threads} --log {log:q} --receipt {output.receipt:q}",
         *(f"--input {name} {{input.{name}:q}}" for name in inputs),
         *(f"--output {name} {{output.{name}:q}}" for name in outputs),

@@ -3,9 +3,9 @@
 
 rule confusion_cue:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        truth=ancient(f"{RUN}/dataset/truth.csv"),
         cues=f"{RUN}/cues/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/cue/{{shard}}"),
@@ -17,6 +17,7 @@ rule confusion_cue:
     params:
         cfg=cfg("cue_map", "sweep"),
         code=code("confusion_cue"),
+        data=data_of_shard_with_masks,
     shell:
         call_shard(
             "confusion_cue",
@@ -27,9 +28,9 @@ rule confusion_cue:
 
 rule confusion_crf:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        truth=ancient(f"{RUN}/dataset/truth.csv"),
         cues=f"{RUN}/cues/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/crf/{{shard}}"),
@@ -41,6 +42,7 @@ rule confusion_crf:
     params:
         cfg=cfg("crf", "cue_map", "sweep"),
         code=code("confusion_crf"),
+        data=data_of_shard_with_masks,
     shell:
         call_shard(
             "confusion_crf",
@@ -51,9 +53,9 @@ rule confusion_crf:
 
 rule confusion_walk:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        truth=ancient(f"{RUN}/dataset/truth.csv"),
         walk=f"{RUN}/walk/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/walk/{{shard}}"),
@@ -65,6 +67,7 @@ rule confusion_walk:
     params:
         cfg=cfg("masks", "sweep"),
         code=code("confusion_walk"),
+        data=data_of_shard_with_masks,
     shell:
         call_shard(
             "confusion_walk",
@@ -75,9 +78,9 @@ rule confusion_walk:
 
 rule confusion_labels:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        truth=ancient(f"{RUN}/dataset/truth.csv"),
         labels=f"{RUN}/labels/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/labels/{{shard}}"),
@@ -89,6 +92,7 @@ rule confusion_labels:
     params:
         cfg=cfg("grid"),
         code=code("confusion_labels"),
+        data=data_of_shard_with_masks,
     shell:
         call_shard(
             "confusion_labels",

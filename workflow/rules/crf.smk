@@ -3,7 +3,7 @@
 
 rule crf:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         cues=f"{RUN}/cues/{{shard}}",
     output:
         crf=directory(f"{RUN}/crf/{{shard}}"),
@@ -16,5 +16,6 @@ rule crf:
     params:
         cfg=cfg("crf", "cue_map", "grid"),
         code=code("crf"),
+        data=data_of_shard,
     shell:
         call_shard("crf", inputs=["index", "cues"], outputs=["crf"])

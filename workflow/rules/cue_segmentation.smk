@@ -3,9 +3,9 @@
 
 rule segmentation:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        truth=ancient(f"{RUN}/dataset/truth.csv"),
         explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
     output:
         segmentation=directory(f"{RUN}/segmentation/{{method}}/{{shard}}"),
@@ -17,6 +17,7 @@ rule segmentation:
     params:
         cfg=cfg(),
         code=code("segmentation"),
+        data=data_of_shard_with_masks,
     shell:
         call_shard(
             "segmentation",
@@ -47,6 +48,7 @@ rule cue_segmentation:
     params:
         cfg=cfg_of_table(),
         code=code("cue_segmentation"),
+        data="none",
     shell:
         call(
             "cue_segmentation",

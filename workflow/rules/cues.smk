@@ -3,7 +3,7 @@
 
 rule cues:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         model=f"{RUN}/classifier/model.safetensors",
     output:
         cues=directory(f"{RUN}/cues/{{shard}}"),
@@ -17,5 +17,6 @@ rule cues:
     params:
         cfg=cfg("cues", "shards"),
         code=code("cues"),
+        data=data_of_shard,
     shell:
         call_shard("cues", inputs=["index", "model"], outputs=["cues"])

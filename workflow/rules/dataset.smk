@@ -16,6 +16,7 @@ if config["dataset"]["kind"] == "shapes":
                 sort_keys=True,
             ),
             code=code("shapes"),
+            data="none",
         shell:
             call("shapes", outputs=["photographs"])
 
@@ -35,5 +36,6 @@ rule dataset:
     params:
         cfg=cfg("dataset"),
         code=code("dataset"),
+        data=DATA_OF_ALL,
     shell:
         call("dataset", outputs=["index", "truth", "classes"])

@@ -1,28 +1,9 @@
 """Maps of the explainers: every method's view of the predicted and of the true classes."""
 
 
-rule predictions:
-    input:
-        index=f"{RUN}/dataset/index.csv",
-        model=f"{RUN}/classifier/model.safetensors",
-    output:
-        predictions=directory(f"{RUN}/predictions/{{shard}}"),
-        receipt=f"{RUN}/predictions/{{shard}}.json",
-    log:
-        f"{RUN}/logs/predictions/{{shard}}.log",
-    conda:
-        ENVIRONMENT
-    threads: 1
-    params:
-        cfg=cfg("shards"),
-        code=code("predictions"),
-    shell:
-        call_shard("predictions", inputs=["index", "model"], outputs=["predictions"])
-
-
 rule explanations:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         model=f"{RUN}/classifier/model.safetensors",
         predictions=f"{RUN}/predictions/{{shard}}",
     output:
@@ -36,6 +17,7 @@ rule explanations:
     params:
         cfg=cfg_of_method,
         code=code_of_method,
+        data=data_of_shard,
     shell:
         call_shard(
             "explanations",

@@ -3,7 +3,7 @@
 
 rule perturbation:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         model=f"{RUN}/classifier/model.safetensors",
         predictions=f"{RUN}/predictions/{{shard}}",
         explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
@@ -18,6 +18,7 @@ rule perturbation:
     params:
         cfg=cfg(),
         code=code("perturbation"),
+        data=data_of_shard,
     shell:
         call_shard(
             "perturbation",
@@ -28,8 +29,8 @@ rule perturbation:
 
 rule faithfulness:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
         perturbation=expand(
             f"{RUN}/perturbation/{{method}}/{{shard}}",
             method=METHODS,
@@ -51,6 +52,7 @@ rule faithfulness:
     params:
         cfg=cfg_of_table(),
         code=code("faithfulness"),
+        data="none",
     shell:
         call(
             "faithfulness",

@@ -15,5 +15,6 @@ rule labels:
     params:
         cfg=cfg("grid"),
         code=code("labels"),
+        data="none",
     shell:
         call_shard("labels", inputs=["crf"], outputs=["labels"])

@@ -3,7 +3,7 @@
 
 rule masks:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         walk=f"{RUN}/walk/{{shard}}",
     output:
         masks=directory(f"{RUN}/masks/{{shard}}"),
@@ -16,5 +16,6 @@ rule masks:
     params:
         cfg=cfg("masks", "walk"),
         code=code("masks"),
+        data=data_of_shard,
     shell:
         call_shard("masks", inputs=["index", "walk"], outputs=["masks"])

@@ -3,11 +3,11 @@
 
 rule report:
     input:
-        index=f"{RUN}/dataset/index.csv",
-        classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
+        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        truth=ancient(f"{RUN}/dataset/truth.csv"),
         history=f"{RUN}/classifier/history.csv",
-        precision=f"{RUN}/classifier/precision.csv",
+        precision=f"{RUN}/metrics/precision.csv",
         affinity_history=f"{RUN}/affinitynet/history.csv",
         masks=f"{RUN}/metrics/masks.csv",
         background=f"{RUN}/metrics/background.csv",
@@ -26,6 +26,7 @@ rule report:
     params:
         cfg=cfg("report", "walk", "masks", "cue_map", "sweep", "dataset"),
         code=code("report"),
+        data="none",
     shell:
         call(
             "report",

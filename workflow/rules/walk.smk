@@ -3,7 +3,7 @@
 
 rule walk:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=ancient(f"{RUN}/dataset/index.csv"),
         cues=f"{RUN}/cues/{{shard}}",
         model=f"{RUN}/affinitynet/model.safetensors",
     output:
@@ -18,5 +18,6 @@ rule walk:
     params:
         cfg=cfg("walk", "masks", "cue_map"),
         code=code("walk"),
+        data=data_of_shard,
     shell:
         call_shard("walk", inputs=["index", "cues", "model"], outputs=["walk"])

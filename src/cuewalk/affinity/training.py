@@ -6,7 +6,7 @@ the evaluation photographs.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torchvision.transforms import v2
 from cuewalk.affinity.loss import affinities, affinity_loss
 from cuewalk.affinity.net import AffinityNet
 from cuewalk.classifier.images import Loader, normalise, pil_squash, to_tensor
-from cuewalk.classifier.training import Progress
+from cuewalk.classifier.training import Progress, Resume, keep, restore, seed_epoch
 from cuewalk.errors import InputError
 
 
@@ -87,44 +87,63 @@ def train_affinity(
     device: torch.device,
     workers: int = 0,
     progress: Progress = lambda items, total, text: items,
+    resume: Resume | None = None,
 ) -> Iterator[AffinityEpoch]:
     """Train in place, one `AffinityEpoch` at a time.
+
+    Torch's global generators are seeded at the start of each epoch. `resume` and `progress` are
+    those of `cuewalk.classifier.training.train`.
 
     Raises:
         InputError: the loss is no longer finite.
     """
     net.to(device)
-    learning = [p for p in net.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(
-        learning,
+        [p for p in net.parameters() if p.requires_grad],
         settings.learning_rate,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
-    order = torch.Generator().manual_seed(seed)
+    order = torch.Generator()
     loader = DataLoader(
         photographs, settings.batch_size, shuffle=True, generator=order, num_workers=workers
     )
-    for epoch in range(settings.epochs):
+    done = [AffinityEpoch(**row) for row in restore(resume, net, optimizer)]
+    yield from done
+    for epoch in range(len(done), settings.epochs):
         photographs.epoch = epoch
+        seed_epoch(order, seed, epoch)
         rate = settings.learning_rate * (1 - epoch / settings.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
         net.train()
         text = f"affinitynet epoch {epoch + 1}/{settings.epochs}"
-        losses = []
-        for images, labels in progress(loader, len(photographs), text):
-            aff = affinities(net(images.to(device)), settings.radius)
-            loss = affinity_loss(
-                aff, labels.to(device), scale=settings.loss_scale, radius=settings.radius
-            )
-            if not torch.isfinite(loss.total):
-                raise InputError(
-                    f"affinitynet.learning_rate: the loss became {loss.total.item()} in epoch "
-                    f"{epoch + 1}; choose a smaller rate."
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.total.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses.append([part.item() for part in (loss.total, loss.fg, loss.bg, loss.neg)])
-        yield AffinityEpoch(epoch + 1, rate, *np.mean(losses, axis=0).tolist())
+        losses = [
+            _step(net, optimizer, images.to(device), labels.to(device), settings, epoch)
+            for images, labels in progress(loader, len(photographs), text)
+        ]
+        done.append(AffinityEpoch(epoch + 1, rate, *np.mean(losses, axis=0).tolist()))
+        keep(resume, net, optimizer, [asdict(line) for line in done])
+        yield done[-1]
+
+
+def _step(
+    net: AffinityNet,
+    optimizer: torch.optim.Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    settings: AffinitySettings,
+    epoch: int,
+) -> list[float]:
+    """One step of the optimiser; returns the batch's total loss before it, and its parts."""
+    aff = affinities(net(images), settings.radius)
+    loss = affinity_loss(aff, labels, scale=settings.loss_scale, radius=settings.radius)
+    if not torch.isfinite(loss.total):
+        raise InputError(
+            f"affinitynet.learning_rate: the loss became {loss.total.item()} in epoch "
+            f"{epoch + 1}; choose a smaller rate."
+        )
+    optimizer.zero_grad(set_to_none=True)
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return [part.item() for part in (loss.total, loss.fg, loss.bg, loss.neg)]

@@ -2,15 +2,25 @@
 
 Snakemake sees neither imported modules nor the difference between a comment and a statement. This
 digest walks a stage's imports inside the package and hashes each module's syntax tree without
-docstrings, so formatting, comments and docstrings change nothing and a line of code does.
+docstrings, so formatting, comments and docstrings change nothing and a line of code does. The
+versions of the libraries that these modules import count too: another one may give other results.
 """
 
 import ast
 import hashlib
+import sys
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = "cuewalk"
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "pydensecrf": "pydensecrf2",
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+}
+"""Names that libraries are installed by, where they are imported by another."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -20,6 +30,7 @@ def code_digest(*modules: str) -> str:
     lines = [f"{name} {_tree_digest(name)}" for name in modules]
     # A template counts as code of the modules beside it.
     templates = {t for name in modules for t in _path(name).parent.glob("*.j2")}
+    lines += [f"{name} {number}" for name, number in sorted(library_versions(*modules).items())]
     lines += [f"{t.name} {hashlib.sha256(t.read_bytes()).hexdigest()}" for t in sorted(templates)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
@@ -34,6 +45,12 @@ def imported_modules(module: str) -> set[str]:
             found.add(name)
             waiting.extend(_imports(name))
     return found
+
+
+def library_versions(*modules: str) -> dict[str, str]:
+    """Installed versions of the libraries that modules of the package import, by import name."""
+    names = {name for module in modules for name in _libraries(module)}
+    return {name: version(DISTRIBUTIONS.get(name, name)) for name in names}
 
 
 def _file(module: str) -> Path | None:
@@ -67,6 +84,18 @@ def _imports(module: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.level:
             raise ValueError(f"{module}: relative imports are not followed; name the package")
     return tuple(sorted(n for n in names if n.split(".")[0] == PACKAGE and _file(n)))
+
+
+@cache
+def _libraries(module: str) -> frozenset[str]:
+    """Top-level names of what a module imports from outside package and standard library."""
+    names: set[str] = set()
+    for node in ast.walk(_tree(module)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return frozenset(n.split(".")[0] for n in names) - sys.stdlib_module_names - {PACKAGE}
 
 
 @cache

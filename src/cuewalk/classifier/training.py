@@ -1,17 +1,19 @@
 """Multi-label fine-tuning of the classifier on image-level labels (paper 5.4).
 
 The released code trains with SGD, momentum 0.9 and a learning rate that falls linearly from epoch
-to epoch; the paper's text names neither. Both are the defaults of the VOC config.
+to to epoch; the paper's text names neither. Both are the defaults of the VOC config.
+
+An epoch is a function of the weights, the optimiser's state, the seed and the epoch's number alone.
+So a training that was stopped between two epochs ends as one that never was.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,6 +23,16 @@ from cuewalk.classifier.images import Photographs
 from cuewalk.errors import InputError
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+
+
+class Resume(Protocol):
+    """Keeps the state of a training from epoch to epoch, beyond the end of the process."""
+
+    def load(self) -> dict[str, Any] | None:
+        """What was saved last, its tensors on the CPU; None to start anew."""
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Keep a state: tensors, numbers and strings in dicts and lists, free to change after."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +71,20 @@ def train(
     device: torch.device,
     workers: int = 0,
     progress: Progress = lambda items, total, text: items,
+    resume: Resume | None = None,
 ) -> Iterator[Epoch]:
     """Fine-tune in place with the multilabel soft margin loss, one `Epoch` at a time.
+
+    Torch's global generators are seeded at the start of each epoch.
 
     Args:
         photographs: augmented training photographs, normalised.
         targets: (n, classes) float, 1 where a class is present.
-        seed: of the order of photographs; their changes are seeded in `photographs`.
+        seed: of the order of photographs and of drop path; the photographs' changes are seeded in
+            `photographs`.
         progress: wraps the iterable of steps (items, photographs in all, text).
+        resume: asked for a state before the first epoch, whose epochs are then yielded without
+            being trained, and given the state after each.
 
     Raises:
         InputError: the loss is no longer finite.
@@ -77,36 +95,81 @@ def train(
     freeze_levels(model, settings.frozen_levels)
     optimizer = make_optimizer(model, settings)
     base = [group["lr"] for group in optimizer.param_groups]
-    order = torch.Generator().manual_seed(seed)
+    order = torch.Generator()
     loader = DataLoader(
         photographs, settings.batch_size, shuffle=True, generator=order, num_workers=workers
     )
-    for epoch in range(settings.epochs):
+    done = [Epoch(**row) for row in restore(resume, model, optimizer)]
+    yield from done
+    for epoch in range(len(done), settings.epochs):
         photographs.epoch = epoch
+        seed_epoch(order, seed, epoch)
         _set_mode(model, settings)
+        text = f"classifier epoch {epoch + 1}/{settings.epochs}"
         losses: list[float] = []
-        steps = progress(
-            loader, len(photographs), f"classifier epoch {epoch + 1}/{settings.epochs}"
-        )
-        for step, (images, indices) in enumerate(steps):
+        for step, (images, indices) in enumerate(progress(loader, len(photographs), text)):
             factor = rate_factor(settings, epoch + step / len(loader))
             for group, rate in zip(optimizer.param_groups, base, strict=True):
                 group["lr"] = rate * factor
-            loss = F.multilabel_soft_margin_loss(
-                model(images.to(device)), targets[indices].to(device)
-            )
-            if not torch.isfinite(loss):
-                raise InputError(
-                    f"classifier.training.learning_rate: the loss became {loss.item()} in epoch "
-                    f"{epoch + 1}; choose a smaller rate."
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses.append(loss.item() * len(images))
-        yield Epoch(
-            epoch + 1, base[0] * rate_factor(settings, epoch), sum(losses) / len(photographs)
+            loss = _step(model, optimizer, images.to(device), targets[indices].to(device), epoch)
+            losses.append(loss * len(images))
+        rate = base[0] * rate_factor(settings, epoch)
+        done.append(Epoch(epoch + 1, rate, sum(losses) / len(photographs)))
+        keep(resume, model, optimizer, [asdict(line) for line in done])
+        yield done[-1]
+
+
+def _step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, epoch: int
+) -> float:
+    """One step of the optimiser; returns the mean loss of the batch before it."""
+    loss = F.multilabel_soft_margin_loss(model(images), targets)
+    if not torch.isfinite(loss):
+        raise InputError(
+            f"classifier.training.learning_rate: the loss became {loss.item()} in epoch "
+            f"{epoch + 1}; choose a smaller rate."
         )
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.item()
+
+
+def seed_epoch(order: torch.Generator, seed: int, epoch: int) -> None:
+    """Seed all that an epoch draws: the order of photographs, and torch's global generators.
+
+    Args:
+        order: of the photographs.
+        seed: 0 or above, as `epoch`.
+    """
+    of_order, of_model = np.random.SeedSequence((seed, epoch)).generate_state(2).tolist()
+    order.manual_seed(of_order)
+    torch.manual_seed(of_model)
+
+
+def restore(
+    resume: Resume | None, model: nn.Module, optimizer: torch.optim.Optimizer
+) -> list[dict[str, Any]]:
+    """Put network and optimiser where `keep` found them; rows of the epochs done, [] if none."""
+    state = resume.load() if resume else None
+    if state is None:
+        return []
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    rows: list[dict[str, Any]] = state["epochs"]
+    return rows
+
+
+def keep(
+    resume: Resume | None,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    epochs: Sequence[Mapping[str, Any]],
+) -> None:
+    """Save network and optimiser, if anyone wants them, with the rows of the epochs done."""
+    if resume:
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        resume.save({**state, "epochs": [dict(row) for row in epochs]})
 
 
 def freeze_levels(model: VisionTransformer, levels: int) -> None:
@@ -175,34 +238,6 @@ def _set_mode(model: nn.Module, settings: TrainSettings) -> None:
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.train(settings.batch_norm == "trained" and module.weight.requires_grad)
-
-
-@torch.no_grad()
-def predict(
-    model: VisionTransformer,
-    photographs: Photographs,
-    *,
-    batch_size: int,
-    device: torch.device,
-    workers: int = 0,
-) -> np.ndarray:
-    """Logits (n, classes) float32 in index order, the mean of photograph and mirror image."""
-    model.to(device).eval()
-    logits = [
-        (model(images.to(device)) + model(images.flip(-1).to(device))).float().cpu() / 2
-        for images, _ in DataLoader(photographs, batch_size, num_workers=workers)
-    ]
-    return torch.cat(logits).numpy()
-
-
-def average_precision(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Average precision of each class (classes,), nan for a class without a positive photograph."""
-    return np.array(
-        [
-            average_precision_score(targets[:, c], scores[:, c]) if targets[:, c].any() else np.nan
-            for c in range(targets.shape[1])
-        ]
-    )
 
 
 def as_row(epoch: Epoch) -> dict[str, float]:

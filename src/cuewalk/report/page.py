@@ -61,7 +61,7 @@ class Run:
         background: metrics/background.csv.
         labels: metrics/labels.csv, one row.
         history: classifier/history.csv.
-        precision: classifier/precision.csv, shares in [0, 1], the last row being the mean.
+        precision: metrics/precision.csv, percent, the last row being the mean.
         affinity_history: affinitynet/history.csv.
         panels: photographs to show through all stages.
     """
@@ -101,7 +101,7 @@ def build_page(run: Run) -> str:
         class_ious=list(_class_ious(fixed, run.classes)),
         background_plots=list(_background_plots(run, fixed)),
         plots=_plots(run, fixed),
-        mean_precision=100 * run.precision["average_precision"].iloc[-1],
+        mean_precision=run.precision["average_precision"].iloc[-1],
         labels=run.labels.to_dict("records")[0],
         label_figures=LABEL_FIGURES,
         gallery=[(panel, list(panels.pictures(panel))) for panel in run.panels],
@@ -136,7 +136,7 @@ def _plots(run: Run, fixed: pd.DataFrame) -> dict[str, Markup]:
     ious = {
         row["source"]: [row[f"iou_{name}"] for name in names] for row in fixed.to_dict("records")
     }
-    precision = (100 * run.precision["average_precision"].iloc[:-1]).tolist()
+    precision = run.precision["average_precision"].iloc[:-1].tolist()
     made = {
         "classifier_loss": plots.loss_plot(run.history, {"train_loss": "loss"}),
         "precision": plots.class_bars(run.classes, {"": precision}, "average precision, %"),

@@ -11,6 +11,7 @@ import torch
 from cuewalk.affinity.net import AffinityNet
 from cuewalk.affinity.training import AffinitySettings, LabelledPhotographs, train_affinity
 from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.artifacts.checkpoint import Checkpoint, delete_checkpoint, training_key
 from cuewalk.artifacts.store import read_store
 from cuewalk.classifier.backbone import stem_of
 from cuewalk.datasets.record import Record
@@ -46,6 +47,7 @@ def run(job: Job) -> int:
     save_model(net, job.outputs["model"], {**about, "grid": grid})
     with atomic_file(job.outputs["history"]) as path:
         history.to_csv(path, index=False, float_format="%.6g")
+    delete_checkpoint(job.outputs["model"])
     return len(records) * len(history)
 
 
@@ -82,6 +84,8 @@ def _train(
         loss_scale=cfg["loss_scale"],
         radius=job.cfg["grid"]["radius"],
     )
+    start = {**net.state_dict(), "labels": torch.from_numpy(photographs.labels)}
+    key = training_key(job.cfg, job.code, job.data, start)
     rows = []
     for epoch in train_affinity(
         net,
@@ -91,6 +95,7 @@ def _train(
         device=device,
         workers=job.compute["workers"],
         progress=progress,
+        resume=Checkpoint(job.outputs["model"], key),
     ):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.loss)
         rows.append(asdict(epoch))

@@ -9,14 +9,13 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.artifacts.checkpoint import Checkpoint, delete_checkpoint, training_key
 from cuewalk.classifier.backbone import build_model, stem_of
 from cuewalk.classifier.images import Augment, Photographs
 from cuewalk.classifier.training import (
     Epoch,
     TrainSettings,
     as_row,
-    average_precision,
-    predict,
     train,
 )
 from cuewalk.datasets.record import Record, read_index
@@ -27,26 +26,23 @@ from cuewalk.stages.runner import Job, log, main, progress
 
 
 def run(job: Job) -> int:
-    """Write outputs `model`, `history` and `precision`; cfg: classifier, seed."""
+    """Write outputs `model` and `history`; cfg: classifier, seed."""
     device = prepare(job)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
     classes = read_classes(job.input("classes"))
-    records = read_index(job.input("index"))
-    learning = with_role(records, "train")
+    learning = with_role(read_index(job.input("index")), "train")
 
     torch.manual_seed(seed)
     learns = job.cfg["classifier"]["training"]["epochs"] > 0
     model = build_model(spec, len(classes), whole=not learns)
     _refuse_early(job, model)
     history = _train(job, model, learning, classes, device)
-    precision = _precision(job, model, with_role(records, "evaluate"), classes, device)
 
     about = {"model": spec, "classes": list(classes)}
     save_model(model, job.outputs["model"], about)
     with atomic_file(job.outputs["history"]) as path:
         history.to_csv(path, index=False, float_format="%.6g")
-    with atomic_file(job.outputs["precision"]) as path:
-        precision.to_csv(path, index=False, float_format="%.6f")
+    delete_checkpoint(job.outputs["model"])
     return len(learning) * len(history)
 
 
@@ -81,54 +77,24 @@ def _train(
         ),
         seed=job.cfg["seed"],
     )
+    targets = torch.from_numpy(_targets(records, classes))
+    start = {**model.state_dict(), "targets": targets}
+    key = training_key(job.cfg, job.code, job.data, start)
     rows = []
-    settings = TrainSettings(**section["training"])
     for epoch in train(
         model,
         photographs,
-        torch.from_numpy(_targets(records, classes)),
-        settings,
+        targets,
+        TrainSettings(**section["training"]),
         seed=job.cfg["seed"],
         device=device,
         workers=job.compute["workers"],
         progress=progress,
+        resume=Checkpoint(job.outputs["model"], key),
     ):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.train_loss)
         rows.append(as_row(epoch))
     return pd.DataFrame(rows, columns=[field.name for field in fields(Epoch)])
-
-
-def _precision(
-    job: Job,
-    model: VisionTransformer,
-    records: Sequence[Record],
-    classes: Sequence[str],
-    device: torch.device,
-) -> pd.DataFrame:
-    """Average precision per class on the evaluation photographs: a report, never a choice.
-
-    Nothing is measured (nan) where nothing was learnt.
-    """
-    targets = _targets(records, classes)
-    table = pd.DataFrame(
-        {
-            "class": [*classes, "mean"],
-            "photographs": [*targets.sum(0).astype(int), len(records)],
-            "average_precision": np.nan,
-        }
-    )
-    if not job.cfg["classifier"]["training"]["epochs"]:
-        return table
-    photographs = Photographs(
-        image_loader(job.root, records),
-        len(records),
-        job.cfg["classifier"]["model"]["image_size"],
-    )
-    scores = predict(model, photographs, batch_size=job.compute["batch_size"], device=device)
-    values = average_precision(scores, targets)
-    log.info("mean average precision on %d photographs: %.4f", len(records), np.nanmean(values))
-    table["average_precision"] = [*values, np.nanmean(values)]
-    return table
 
 
 def _targets(records: Sequence[Record], classes: Sequence[str]) -> np.ndarray:

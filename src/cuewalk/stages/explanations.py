@@ -35,7 +35,7 @@ def run(job: Job) -> int:
     by_id = records_by_id(job)
     records = [by_id[id] for id in predictions.ids]
     slots = [
-        [int(logits.argmax()), *class_indices(record, about["classes"])]
+        [int(logits[0].argmax()), *class_indices(record, about["classes"])]
         for logits, record in zip(predictions.arrays["logits"], records, strict=True)
     ]
     maps = _maps(job, model, records, slots, about["model"]["image_size"], options)

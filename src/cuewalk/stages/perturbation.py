@@ -31,7 +31,7 @@ def run(job: Job) -> int:
     model, about = load_classifier(job.input("model"))
     model.to(device)
     maps = read_store(job.input("explanations") / "explanations.zarr")
-    whole = read_store(job.input("predictions") / "predictions.zarr").arrays["logits"]
+    whole = read_store(job.input("predictions") / "predictions.zarr").arrays["logits"][:, 0]
     records = records_by_id(job)
     class_id = maps.arrays["class_id"]
     shape = (*class_id.shape, len(DIRECTIONS), len(LEVELS))

@@ -1,4 +1,4 @@
-"""Stage `predictions`: what the classifier says of the photographs that are explained."""
+"""Stage `predictions`: what the classifier says of the photographs that are reported on."""
 
 import numpy as np
 import torch
@@ -12,21 +12,22 @@ from cuewalk.stages.runner import Job, main, progress
 
 
 def run(job: Job) -> int:
-    """Write output `predictions`: logits (n, classes) of the shard's `evaluate` photographs.
+    """Write output `predictions`: logits (n, 2, classes) of the shard's `evaluate` photographs.
 
-    cfg: shards. One look at each photograph, as it is.
+    cfg: shards. Of each photograph as it is, and of its mirror image.
     """
     device = prepare(job)
     model, about = load_classifier(job.input("model"))
     model.to(device)
     size = about["model"]["image_size"]
     records = with_role(shard_records(job), "evaluate")
-    logits = np.zeros((len(records), len(about["classes"])), np.float32)
+    logits = np.zeros((len(records), 2, len(about["classes"])), np.float32)
     steps = batches(range(len(records)), job.compute["batch_size"])
     for rows in progress(steps, len(records), "predictions", weight=len):
         images = normalise(network_input(job, [records[row] for row in rows], size)).to(device)
         with torch.no_grad():
-            logits[rows] = model(images).float().cpu().numpy()
+            for view, seen in enumerate((images, images.flip(-1))):
+                logits[rows, view] = model(seen).float().cpu().numpy()
     with atomic_folder(job.outputs["predictions"]) as folder:
         store = Store(tuple(r.id for r in records), {"logits": logits}, {})
         write_store(folder / "predictions.zarr", store)

@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 
 from cuewalk.artifacts.store import NO_CLASS
+from cuewalk.datasets.listing import part_of
 from cuewalk.datasets.record import Record, Truth, read_index, read_truth, shard_of
 from cuewalk.datasets.truth import load_truth
 from cuewalk.stages.runner import Job
-
-LEARNING = frozenset({"train", "select"})
-"""Roles whose photographs lie in the `train` shards; the others lie in the `evaluate` shards."""
 
 
 def read_classes(path: Path) -> tuple[str, ...]:
@@ -38,13 +36,8 @@ def shard_records(job: Job) -> list[Record]:
     return [
         record
         for record in read_index(job.input("index"))
-        if part_of(record) == part and shard_of(record.id, shards) == int(number)
+        if part_of(record.splits) == part and shard_of(record.id, shards) == int(number)
     ]
-
-
-def part_of(record: Record) -> str:
-    """`train` or `evaluate`: the family of shards that a photograph belongs to."""
-    return "train" if LEARNING & set(record.splits) else "evaluate"
 
 
 def records_by_id(job: Job) -> dict[str, Record]:

@@ -40,6 +40,8 @@ class Job:
         outputs: name -> path.
         shard: which shard, "" for stages that are not cut into shards.
         threads: that the job may use.
+        code: digest of the stage's code.
+        data: digest of the photographs, labels and masks that it reads, or "none".
         wanted: what the whole run is to make, as in `tables` and `explain.methods`: a reason to
             refuse early what a later stage could not do, never to compute anything else.
     """
@@ -51,6 +53,8 @@ class Job:
     outputs: dict[str, Path]
     shard: str
     threads: int
+    code: str = ""
+    data: str = "none"
     wanted: dict[str, list[str]] = field(default_factory=dict)
 
     def input(self, name: str) -> Path:
@@ -78,6 +82,8 @@ def main(module: str, stage: Stage) -> None:
         outputs={name: Path(path) for name, path in arguments.output},
         shard=arguments.shard,
         threads=arguments.threads,
+        code=arguments.code,
+        data=arguments.data,
         wanted=json.loads(os.environ.get("CUEWALK_WANTED", "{}")),
     )
     started = time.monotonic()
@@ -99,6 +105,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--cfg", required=True, help="config sections, canonical JSON")
     parser.add_argument("--code", required=True, help="digest of the stage's code")
+    parser.add_argument("--data", default="none", help="digest of what it reads of the data set")
     parser.add_argument("--input", action="append", nargs="+", default=[], metavar="NAME PATH")
     parser.add_argument("--output", action="append", nargs=2, default=[], metavar=("NAME", "PATH"))
     parser.add_argument("--shard", default="")
@@ -125,6 +132,7 @@ def _write_receipt(arguments: argparse.Namespace, module: str, images: int, seco
         "shard": arguments.shard,
         "cfg": json.loads(arguments.cfg),
         "code": arguments.code,
+        "data": arguments.data,
         "images": images,
         "seconds": round(seconds, 2),
         "images_per_second": round(images / seconds, 3) if seconds else 0.0,
