@@ -51,6 +51,29 @@ def merge_config(base: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[st
     return merged
 
 
+def plain_values(base: Any, value: Any) -> Any:
+    """Turn text back into the numbers it says, wherever `base` does not hold text, and into null.
+
+    Snakemake's `--config` reads what stands in braces or brackets as text: `{limit: 200}` gives
+    "200".
+    """
+    if isinstance(value, Mapping):
+        below = base if isinstance(base, Mapping) else {}
+        return {key: plain_values(below.get(key), part) for key, part in value.items()}
+    if isinstance(value, list):
+        first = base[0] if isinstance(base, list) and base else None
+        return [plain_values(first, part) for part in value]
+    if value == "null":
+        return None
+    if not isinstance(value, str) or isinstance(base, str):
+        return value
+    try:
+        found = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return found if found is None or isinstance(found, int | float) else value
+
+
 def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration if it is sound.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cuewalk.config import SCHEMA, check_config, merge_config, read_config
+from cuewalk.config import SCHEMA, check_config, merge_config, plain_values, read_config
 from cuewalk.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -204,6 +204,25 @@ def test_grid_too_small_for_its_radius_is_refused() -> None:
 @pytest.mark.parametrize("section", ["classifier__augment", "affinitynet"])
 def test_hue_beyond_the_colour_circle_is_refused(section: str) -> None:
     assert "jitter" in refusal(shipped(**{f"{section}__jitter": [0.3, 0.3, 0.3, 0.6]}))
+
+
+def test_text_of_the_command_line_is_read_as_the_numbers_it_says() -> None:
+    given = {
+        "run": "2012",
+        "dataset": {"limit": "200", "root": "/data", "select": "null"},
+        "cues": {"sizes": ["64", "96"], "flip": "false"},
+        "crf": {"scale": "0.5", "iterations": "ten"},
+        "explain": {"methods": ["lrp", "rollout"]},
+    }
+    assert plain_values(shipped(), given) == {
+        "run": "2012",
+        # Where the default is a name, so is what replaces it, unless it is nothing.
+        "dataset": {"limit": 200, "root": "/data", "select": None},
+        "cues": {"sizes": [64, 96], "flip": False},
+        "crf": {"scale": 0.5, "iterations": "ten"},
+        "explain": {"methods": ["lrp", "rollout"]},
+    }
+    assert plain_values(shipped(), shipped()) == shipped()
 
 
 def test_overlay_merges_sections_key_by_key() -> None:

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from cuewalk.artifacts.code import code_digest
 from cuewalk.artifacts.digests import FileDigests
-from cuewalk.config import check_config, merge_config, read_config
+from cuewalk.config import check_config, merge_config, plain_values, read_config
 from cuewalk.datasets.listing import data_digest, list_files
 from cuewalk.datasets.record import shard_of
 from cuewalk.errors import InputError
@@ -17,9 +17,8 @@ from cuewalk.explain.registry import MODULES, OPTIONS
 
 # `config` holds what --configfile and --config give; it is laid over config.yaml.
 try:
-    config = check_config(
-        merge_config(read_config(Path(workflow.basedir, "config.yaml")), config)
-    )
+    default = read_config(Path(workflow.basedir, "config.yaml"))
+    config = check_config(merge_config(default, plain_values(default, config)))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
