@@ -3,7 +3,7 @@
 
 rule affinitynet:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         model=f"{RUN}/classifier/model.safetensors",
         labels=expand(f"{RUN}/labels/{{shard}}", shard=TRAIN_SHARDS),
     output:

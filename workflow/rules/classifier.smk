@@ -3,8 +3,8 @@
 
 rule classifier:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
     output:
         model=f"{RUN}/classifier/model.safetensors",
         history=f"{RUN}/classifier/history.csv",

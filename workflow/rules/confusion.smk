@@ -3,9 +3,9 @@
 
 rule confusion_cue:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
-        truth=ancient(f"{RUN}/dataset/truth.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
         cues=f"{RUN}/cues/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/cue/{{shard}}"),
@@ -28,9 +28,9 @@ rule confusion_cue:
 
 rule confusion_crf:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
-        truth=ancient(f"{RUN}/dataset/truth.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
         cues=f"{RUN}/cues/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/crf/{{shard}}"),
@@ -53,9 +53,9 @@ rule confusion_crf:
 
 rule confusion_walk:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
-        truth=ancient(f"{RUN}/dataset/truth.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
         walk=f"{RUN}/walk/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/walk/{{shard}}"),
@@ -78,9 +78,9 @@ rule confusion_walk:
 
 rule confusion_labels:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
-        truth=ancient(f"{RUN}/dataset/truth.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
         labels=f"{RUN}/labels/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/labels/{{shard}}"),

@@ -3,7 +3,7 @@
 
 rule crf:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         cues=f"{RUN}/cues/{{shard}}",
     output:
         crf=directory(f"{RUN}/crf/{{shard}}"),

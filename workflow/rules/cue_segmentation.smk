@@ -3,9 +3,9 @@
 
 rule segmentation:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
-        truth=ancient(f"{RUN}/dataset/truth.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
         explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
     output:
         segmentation=directory(f"{RUN}/segmentation/{{method}}/{{shard}}"),

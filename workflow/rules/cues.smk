@@ -3,7 +3,7 @@
 
 rule cues:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         model=f"{RUN}/classifier/model.safetensors",
     output:
         cues=directory(f"{RUN}/cues/{{shard}}"),

@@ -3,7 +3,7 @@
 
 rule explanations:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         model=f"{RUN}/classifier/model.safetensors",
         predictions=f"{RUN}/predictions/{{shard}}",
     output:

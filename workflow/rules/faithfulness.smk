@@ -3,7 +3,7 @@
 
 rule perturbation:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         model=f"{RUN}/classifier/model.safetensors",
         predictions=f"{RUN}/predictions/{{shard}}",
         explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
@@ -29,8 +29,8 @@ rule perturbation:
 
 rule faithfulness:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
         perturbation=expand(
             f"{RUN}/perturbation/{{method}}/{{shard}}",
             method=METHODS,

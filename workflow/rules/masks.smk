@@ -3,7 +3,7 @@
 
 rule masks:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         walk=f"{RUN}/walk/{{shard}}",
     output:
         masks=directory(f"{RUN}/masks/{{shard}}"),

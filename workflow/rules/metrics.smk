@@ -3,8 +3,8 @@
 
 rule metrics:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
         confusion_cue=expand(f"{RUN}/confusion/cue/{{shard}}", shard=SHARDS),
         confusion_crf=expand(f"{RUN}/confusion/crf/{{shard}}", shard=SHARDS),
         confusion_walk=expand(f"{RUN}/confusion/walk/{{shard}}", shard=SHARDS),

@@ -3,7 +3,7 @@
 
 rule predictions:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         model=f"{RUN}/classifier/model.safetensors",
     output:
         predictions=directory(f"{RUN}/predictions/{{shard}}"),
@@ -23,8 +23,8 @@ rule predictions:
 
 rule precision:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
         predictions=expand(f"{RUN}/predictions/{{shard}}", shard=EVALUATE_SHARDS),
     output:
         precision=f"{RUN}/metrics/precision.csv",

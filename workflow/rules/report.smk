@@ -3,9 +3,9 @@
 
 rule report:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
-        classes=ancient(f"{RUN}/dataset/classes.csv"),
-        truth=ancient(f"{RUN}/dataset/truth.csv"),
+        index=f"{RUN}/dataset/index.csv",
+        classes=f"{RUN}/dataset/classes.csv",
+        truth=f"{RUN}/dataset/truth.csv",
         history=f"{RUN}/classifier/history.csv",
         precision=f"{RUN}/metrics/precision.csv",
         affinity_history=f"{RUN}/affinitynet/history.csv",

@@ -3,7 +3,7 @@
 
 rule walk:
     input:
-        index=ancient(f"{RUN}/dataset/index.csv"),
+        index=f"{RUN}/dataset/index.csv",
         cues=f"{RUN}/cues/{{shard}}",
         model=f"{RUN}/affinitynet/model.safetensors",
     output:
