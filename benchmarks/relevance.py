@@ -1,0 +1,87 @@
+"""Claim: a relevance map costs little more than the gradient that it needs.
+
+ViT-B/16 at 224 pixels, random weights, float32. The floor is one forward pass and the gradient of
+one logit with respect to the first block's input, parameters frozen. Costs are per image and class.
+"""
+
+import argparse
+from functools import partial
+
+import timm
+import torch
+from paired import Measured, Part, Row, compare, show
+from torch import Tensor, nn
+
+from cuewalk.explain.attention import gradcam, raw_attention, rollout
+from cuewalk.explain.lrp import lrp, partial_lrp
+from cuewalk.explain.relevance import relevance
+
+CLASSES = torch.tensor([[3], [100], [200]])
+
+
+def gradient(model: nn.Module, images: Tensor) -> Tensor:
+    """The floor: gradient (B, N, D) of one class's logit with respect to the first block's input.
+
+    Args:
+        model: A timm VisionTransformer with frozen parameters; attention is fused or not, as it is.
+        images: (B, 3, H, W), normalised.
+    """
+    leaves: list[Tensor] = []
+
+    def start(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        leaves.append(args[0].detach().requires_grad_())
+        return (leaves[0], *args[1:])
+
+    hook = model.get_submodule("blocks.0").register_forward_pre_hook(start)
+    try:
+        logits = model(images)
+    finally:
+        hook.remove()
+    return torch.autograd.grad(logits[:, 3].sum(), leaves)[0]
+
+
+def parts(model: nn.Module, images: Tensor) -> list[Part]:
+    """Everything that is compared with the floor, on up to 4 images (4, 3, H, W)."""
+    one, label = images[:1], CLASSES[:1]
+    ours = partial(relevance, model, start_layer=1)
+    maps = {"rollout": rollout, "raw_attention": raw_attention, "gradcam": gradcam}
+    return [
+        Part("relevance, 1 class", lambda: ours(one, label), 1, 2.0, 1.6),
+        Part("relevance, 3 classes", lambda: ours(one, CLASSES), 3, 1.4, 1.2),
+        Part("relevance, 4 images", lambda: ours(images, label.expand(1, 4)), 4, 1.6, 1.3),
+        *(
+            Part(name, partial(method, model, one, label), must=1.15)
+            for name, method in maps.items()
+        ),
+        Part("partial_lrp", partial(partial_lrp, model, one, label)),
+        Part("lrp", partial(lrp, model, one, label)),
+        Part("the floor itself, 4 images", partial(gradient, model, images), 4),
+    ]
+
+
+def measure(threads: int = 2, rounds: int = 5) -> list[Measured]:
+    """Time all parts."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    model = timm.create_model("vit_base_patch16_224").eval().requires_grad_(False)
+    images = torch.randn(4, 3, 224, 224)
+    return compare(partial(gradient, model, images[:1]), parts(model, images), rounds)
+
+
+def rows() -> list[Row]:
+    """The claims as measured, for the collection of all benchmarks."""
+    return [result.row() for result in measure()]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    title = f"Cost per image and class, ViT-B/16, {options.threads} threads; floor = 1"
+    show(title, measure(options.threads, options.rounds))
+
+
+if __name__ == "__main__":
+    main()
