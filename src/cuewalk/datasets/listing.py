@@ -1,7 +1,7 @@
 """Which files a photograph of a data set consists of, without opening any of them.
 
 A workflow has to know what its data are before it starts: a shard is computed again if a file of
-one of its photographs changed. Nothing is checked here; the dataset stage does that, in clear words.
+one of its photographs changed. Nothing is checked here; the dataset stage does, in clear words.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
