@@ -1,5 +1,6 @@
 """What must hold of every explainer in the registry, and of chance, GradCAM and LRP alone."""
 
+import gc
 from functools import partial
 
 import pytest
@@ -107,6 +108,27 @@ def test_unsupported_models_are_refused(name: str) -> None:
 def test_classes_that_the_model_lacks_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="no class 4"):
         METHODS[name](vit(), photographs(), CLASSES + 1)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_tensor_and_no_hook_is_left_behind(name: str) -> None:
+    model, images = vit(), photographs()
+    METHODS[name](model, images, CLASSES)
+    gc.collect()
+    gc.disable()  # what only a collection would free counts as left behind
+    try:
+        before = living_tensors()
+        for _ in range(3):
+            METHODS[name](model, images, CLASSES)
+        assert living_tensors() == before
+    finally:
+        gc.enable()
+    for module in model.modules():
+        assert not (module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+
+
+def living_tensors() -> int:
+    return sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
 
 
 def test_attention_baselines_token_by_token() -> None:

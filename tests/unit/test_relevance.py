@@ -178,6 +178,14 @@ def state(model: VisionTransformer) -> list[object]:
     ]
 
 
+def test_recording_leaves_the_logits_as_they_are() -> None:
+    """Also where the last block goes on with the class token alone."""
+    model, images = vit(reg_tokens=2, init_values=0.5), photographs()
+    for first in (0, 2, None):
+        logits = record(model, images, first).logits
+        torch.testing.assert_close(logits, model(images), rtol=1e-12, atol=1e-12)
+
+
 def test_start_layer_needs_no_graph_below_itself() -> None:
     images = photographs().requires_grad_()
     trace = record(vit(), images, first=2)
