@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 from cuewalk.classifier.images import (
     Augment,
     Photographs,
-    batches,
     normalise,
     pil_squash,
     squash,
@@ -182,9 +181,3 @@ def test_squash_averages_over_what_it_shrinks() -> None:
     stripes = np.zeros((64, 64, 3), np.uint8)
     stripes[:, ::2] = 255
     assert abs(pil_squash(stripes, 8).astype(int) - 128).max() <= 8
-
-
-def test_batches_cut_a_sequence_in_order() -> None:
-    assert batches(range(7), 3) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert batches([4, 2], 2) == [[4, 2]]
-    assert batches([], 3) == []

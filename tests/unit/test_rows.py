@@ -8,7 +8,15 @@ import pytest
 from cuewalk.artifacts.store import NO_CLASS
 from cuewalk.datasets.listing import part_of
 from cuewalk.datasets.record import Record, write_index
-from cuewalk.stages.rows import class_indices, present, shard_records, with_role
+from cuewalk.stages.rows import (
+    batches,
+    class_indices,
+    class_slots,
+    equal_batches,
+    present,
+    shard_records,
+    with_role,
+)
 from cuewalk.stages.runner import Job
 
 SPLITS = [("train",), ("select",), ("evaluate",), ("train", "select"), ("train", "evaluate")]
@@ -96,3 +104,18 @@ def test_roles_classes_and_slots() -> None:
     assert class_indices(shown, ["cat", "dog", "sheep"]) == [0, 2]
     assert class_indices(record("b"), ["cat"]) == []
     assert present(np.array([0, 2, NO_CLASS, NO_CLASS], np.int32)) == [0, 2]
+
+
+def test_batches_cut_a_sequence_in_order() -> None:
+    assert batches(range(7), 3) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert batches([4, 2], 2) == [[4, 2]]
+    assert batches([], 3) == []
+
+
+def test_equal_batches_hold_every_row_once_beside_its_like() -> None:
+    labels = [[1], [0, 2], [3], [], [1, 2], [4]]
+    found = list(equal_batches(labels, 2))
+    assert found == [[3], [0, 2], [5], [1, 4]]
+    assert all(len({len(labels[row]) for row in rows}) == 1 for rows in found)
+    assert class_slots(labels) == 2
+    assert class_slots([]) == 1

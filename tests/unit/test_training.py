@@ -117,7 +117,7 @@ def test_loss_is_the_mean_binary_cross_entropy_with_logits() -> None:
 def test_loss_falls_on_a_problem_that_can_be_learnt() -> None:
     # The classes of a photograph are the colours that it is bright in.
     bright = (40 + 160 * TARGETS.numpy()).astype(np.uint8)
-    images = np.broadcast_to(bright[:, None, None], (8, 3))
+    images = np.broadcast_to(bright[:, None, None], (8, SIDE, SIDE, 3))
     source = Photographs(images.__getitem__, 8, SIDE)
     asked = settings(epochs=24, batch_size=8, learning_rate=3e-3)
     history = list(train(classifier(), source, TARGETS, asked, seed=0, device=CPU))

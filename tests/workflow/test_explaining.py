@@ -15,6 +15,7 @@ from runs import Run
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
+from cuewalk.artifacts.store import read_store
 from cuewalk.config import merge_config
 from cuewalk.explain.registry import MODULES, explainer
 
@@ -240,3 +241,17 @@ def test_pixel_accuracy_counted_again(segmented):
 def test_receipts_tell_the_method(imagenet):
     receipt = json.loads((imagenet.folder / "explanations/gradcam/evaluate-000.json").read_text())
     assert receipt["cfg"] == {"method": "gradcam", "module": MODULES["gradcam"], "options": {}}
+
+
+def test_predictions_are_of_photograph_and_mirror_image(imagenet):
+    store = read_store(imagenet.folder / "predictions" / "evaluate-000" / "predictions.zarr")
+    index = pd.read_csv(imagenet.folder / "dataset" / "index.csv").set_index("id")
+    model = network(3)
+    for id, logits in zip(store.ids, store.arrays["logits"], strict=True):
+        photograph = Image.open(imagenet.work / "imagenet" / index.loc[id, "path"]).convert("RGB")
+        small = np.array(photograph.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+        seen = (torch.tensor(small).permute(2, 0, 1)[None] / 255 - 0.5) / 0.5
+        with torch.no_grad():
+            expected = torch.cat([model(seen), model(seen.flip(-1))])
+        np.testing.assert_allclose(logits, expected, atol=1e-4)
+        assert not np.allclose(logits[0], logits[1], atol=1e-3)

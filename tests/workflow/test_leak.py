@@ -99,7 +99,9 @@ def test_commands_name_no_truth(steps):
     """Paths that a rule slips into its command, beside its inputs."""
     for step in steps:
         named = re.search(r"truth\.csv|/confusion/|/metrics/", step.command)
-        assert bool(named) == (step.rule in SIGHTED | TABLES | {"dataset"}), step.rule
+        # `precision` reads labels alone, but its table lies beside the others.
+        writing = {"dataset", "precision"}
+        assert bool(named) == (step.rule in SIGHTED | TABLES | writing), step.rule
 
 
 # What the code of a stage says.
@@ -112,6 +114,8 @@ READERS = {
 
 def named(module: str) -> set[str]:
     """Names and strings in a module, but for what `TruthReader` itself is made of."""
+    if module == "cuewalk.datasets.truth":
+        return set()  # it reads the truth; that nobody else calls it is looked for in the others
     path = ROOT.joinpath("src", *module.split("."))
     file = path.with_suffix(".py") if path.with_suffix(".py").exists() else path / "__init__.py"
     found: set[str] = set()

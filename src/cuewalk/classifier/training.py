@@ -1,7 +1,7 @@
 """Multi-label fine-tuning of the classifier on image-level labels (paper 5.4).
 
 The released code trains with SGD, momentum 0.9 and a learning rate that falls linearly from epoch
-to to epoch; the paper's text names neither. Both are the defaults of the VOC config.
+to epoch; the paper's text names neither. Both are the defaults of the VOC config.
 
 An epoch is a function of the weights, the optimiser's state, the seed and the epoch's number alone.
 So a training that was stopped between two epochs ends as one that never was.
