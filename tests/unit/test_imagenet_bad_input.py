@@ -7,7 +7,7 @@ import pytest
 from imagenets import DEVKIT, SYNSETS, save, write_csv, write_devkit, write_flat, write_folders
 from scipy.io import savemat
 
-from cuewalk.datasets.imagenet import read_imagenet
+from cuewalk.datasets.imagenet import list_imagenet, read_imagenet
 from cuewalk.errors import InputError
 
 
@@ -23,7 +23,8 @@ def flat(tmp_path: Path) -> Path:
 
 def fails(root: Path, *parts: str, labels: str | None = None, split: str = "val") -> None:
     with pytest.raises(InputError) as caught:
-        read_imagenet(root, split=split, labels=None if labels is None else Path(labels))
+        found = list_imagenet(root, split, None if labels is None else Path(labels))
+        read_imagenet(root, dict.fromkeys(found.paths, (split,)), found)
     message = str(caught.value)
     assert "\n" not in message
     assert message.endswith(".")

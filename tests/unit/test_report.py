@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 from test_no_torch import imports_torch
-from trees import read, write_voc
+from trees import read, read_truths, write_voc
 
 from cuewalk.artifacts.store import Store, pad_classes, write_store
 from cuewalk.datasets.record import write_index, write_truth
-from cuewalk.datasets.voc import voc_palette
+from cuewalk.datasets.voc import voc_palette, wanted_classes
 from cuewalk.evaluate.selection import FIXED, ORACLE, SELECTED
 from cuewalk.report.page import AFFINITY_LOSS, LABEL_FIGURES, Run, build_page
 from cuewalk.report.panels import HEIGHT, NEUTRAL, Panel, choose, pictures
@@ -248,14 +248,16 @@ def test_the_stage_shows_the_mask_that_stage_masks_writes(tmp_path):
 
 def stage_job(folder):
     """Inputs of the stage: photographs of noise, random stores, the tables of `run`."""
-    data = read(write_voc(folder / "voc"), classes=("cat", "dog"))
+    data_root = write_voc(folder / "voc")
+    data = read(data_root, classes=("cat", "dog"))
+    names, mask_ids = wanted_classes(data_root, ("cat", "dog"))
     roles = {"train": "train", "val": "evaluate"}
     records = [replace(r, splits=tuple(roles[s] for s in r.splits)) for r in data.records]
     write_index(folder / "index.csv", records)
-    write_truth(folder / "truth.csv", data.truths)
+    write_truth(folder / "truth.csv", read_truths(data_root))
     made = run()
     tables = {
-        "classes": pd.DataFrame({"class": data.classes, "mask_id": data.mask_ids}),
+        "classes": pd.DataFrame({"class": names, "mask_id": mask_ids}),
         "precision": made.precision[1:],
         "masks": made.masks.rename(columns={"iou_<b>x": "iou_cat"}),
         **{n: getattr(made, n) for n in ("background", "labels", "history", "affinity_history")},
@@ -263,13 +265,13 @@ def stage_job(folder):
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     inputs = {name: [folder / f"{name}.csv"] for name in ("index", "truth", *tables)}
-    inputs |= write_stores(folder, {r.id: r for r in records}, data.classes)
+    inputs |= write_stores(folder, {r.id: r for r in records}, names)
     cfg = {
         "report": {"panels": 12}, "cue_map": {"root": 3}, "walk": {"beta": 16, "steps": 256},
         "masks": {"splits": ["evaluate"], "background": {"place": "inside", "alpha": 4}},
         "dataset": made.settings["dataset"],
     }  # fmt: skip
-    return Job(cfg, {}, data.root, inputs, {"report": folder / "made" / "report.html"}, "", 1)
+    return Job(cfg, {}, data_root, inputs, {"report": folder / "made" / "report.html"}, "", 1)
 
 
 def write_stores(folder, records, classes):

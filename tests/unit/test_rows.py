@@ -1,12 +1,11 @@
-"""Shards: each photograph in exactly one, which no other photograph moves it from."""
+"""Which photographs a job handles, and in which batches."""
 
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from cuewalk.artifacts.store import NO_CLASS
-from cuewalk.datasets.listing import part_of
+from cuewalk.datasets.listing import Listed
 from cuewalk.datasets.record import Record, write_index
 from cuewalk.stages.rows import (
     batches,
@@ -14,14 +13,13 @@ from cuewalk.stages.rows import (
     class_slots,
     equal_batches,
     present,
+    records_by_id,
     shard_records,
     with_role,
 )
 from cuewalk.stages.runner import Job
 
 SPLITS = [("train",), ("select",), ("evaluate",), ("train", "select"), ("train", "evaluate")]
-SHARDS = {"train": 3, "evaluate": 2}
-ALL = [f"{part}-{number:03d}" for part, count in SHARDS.items() for number in range(count)]
 
 
 def record(id: str, splits: tuple[str, ...] = ("train",), labels: tuple[str, ...] = ()) -> Record:
@@ -31,71 +29,30 @@ def record(id: str, splits: tuple[str, ...] = ("train",), labels: tuple[str, ...
 RECORDS = [record(f"2007_{i:06d}", SPLITS[i % 5]) for i in range(60)]
 
 
-def in_shards(
-    records: list[Record], path: Path, shards: dict[str, int] = SHARDS
-) -> dict[str, list[Record]]:
-    """The photographs of every shard, each read as its job would."""
-    write_index(path, records)
-    names = [f"{part}-{number:03d}" for part, count in shards.items() for number in range(count)]
-    return {
-        name: shard_records(
-            Job({"shards": shards}, {}, path.parent, {"index": [path]}, {}, name, 1)
-        )
-        for name in names
-    }
+def test_records_of_several_indexes_are_in_one_order(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("b.csv", "a.csv")]
+    for number, path in enumerate(paths):
+        write_index(path, RECORDS[number::2])
+    job = Job({}, {}, tmp_path, {"index": paths}, {}, "", 1)
+    found = records_by_id(job)
+    assert list(found.values()) == RECORDS
+    assert list(found) == [r.id for r in RECORDS]
 
 
-def test_every_photograph_is_in_exactly_one_shard(tmp_path: Path) -> None:
-    found = in_shards(RECORDS, tmp_path / "index.csv")
-    assert list(found) == ALL
-    assert sorted((r for rows in found.values() for r in rows), key=lambda r: r.id) == RECORDS
-    assert all(found.values())
-
-
-def test_photographs_of_a_shard_are_sorted_by_id(tmp_path: Path) -> None:
-    found = in_shards(RECORDS[::-1], tmp_path / "index.csv")
-    assert found == in_shards(RECORDS, tmp_path / "index.csv")
-    for rows in found.values():
-        assert [r.id for r in rows] == sorted(r.id for r in rows)
-
-
-def test_what_is_learnt_or_selected_on_lies_in_the_train_shards(tmp_path: Path) -> None:
-    for name, rows in in_shards(RECORDS, tmp_path / "index.csv").items():
-        for row in rows:
-            learning = row.splits != ("evaluate",)
-            assert name.startswith("train-" if learning else "evaluate-")
-            assert part_of(row.splits) == name.split("-")[0]
-
-
-@pytest.mark.parametrize("splits", SPLITS)
-def test_photograph_that_is_added_moves_no_other(splits: tuple[str, ...], tmp_path: Path) -> None:
-    before = in_shards(RECORDS, tmp_path / "index.csv")
-    # Ids before, between and after those there are.
-    added = [record(id, splits) for id in ("0", "2007_000031_b", "a", "zebra")]
-    after = in_shards([*added, *RECORDS], tmp_path / "index.csv")
-    for name, rows in before.items():
-        assert [r for r in after[name] if r not in added] == rows
-    assert sum(map(len, after.values())) == len(RECORDS) + len(added)
-
-
-def test_photograph_that_is_removed_moves_no_other(tmp_path: Path) -> None:
-    before = in_shards(RECORDS, tmp_path / "index.csv")
-    after = in_shards(RECORDS[7:], tmp_path / "index.csv")
-    kept = {name: [r for r in rows if r in RECORDS[7:]] for name, rows in before.items()}
-    assert after == kept
-
-
-def test_more_shards_of_one_part_leave_the_other_as_it_is(tmp_path: Path) -> None:
-    before = in_shards(RECORDS, tmp_path / "index.csv")
-    after = in_shards(RECORDS, tmp_path / "index.csv", {"train": 5, "evaluate": 2})
-    for name in ("evaluate-000", "evaluate-001"):
-        assert after[name] == before[name]
-
-
-def test_shard_may_be_empty(tmp_path: Path) -> None:
-    found = in_shards([record("a")], tmp_path / "index.csv")
-    assert sum(map(len, found.values())) == 1
-    assert found["evaluate-000"] == []
+def test_a_shards_photographs_out_of_an_index_of_several(tmp_path: Path) -> None:
+    learning = [r for r in RECORDS if r.splits != ("evaluate",)]
+    write_index(tmp_path / "train.csv", learning)
+    dataset = {"shards": {"train": 3, "evaluate": 2}}
+    found = []
+    for number in range(3):
+        shard = f"train-{number:03d}"
+        inputs = {"index": [tmp_path / "train.csv"]}
+        job = Job({}, {}, tmp_path, inputs, {}, shard, 1, dataset=dataset)
+        own = shard_records(job)
+        listed = [Listed(r.id, r.splits, ()).shard(dataset["shards"]) for r in own]
+        assert set(listed) == {shard}
+        found += own
+    assert sorted(found, key=lambda r: r.id) == learning
 
 
 def test_roles_classes_and_slots() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+from trees import roles
 
 from cuewalk.datasets.shapes import (
     CLASSES,
@@ -15,8 +16,9 @@ from cuewalk.datasets.shapes import (
     Picture,
     draw_picture,
     generate_shapes,
+    shape_ids,
 )
-from cuewalk.datasets.voc import class_names, read_voc
+from cuewalk.datasets.voc import class_names, read_lists, read_voc, read_voc_truths
 from cuewalk.errors import InputError
 
 SPLITS = {"val": 3, "select": 2, "train": 4}
@@ -55,13 +57,17 @@ def test_larger_training_split_changes_no_other_picture(tmp_path: Path) -> None:
 
 def test_reads_as_voc(tmp_path: Path) -> None:
     write(tmp_path)
-    data = read_voc(tmp_path, splits=tuple(SPLITS), need_masks=tuple(SPLITS))
-    assert data.classes == class_names(tmp_path) == CLASSES
+    data = read_voc(tmp_path, roles(tmp_path, tuple(SPLITS)))
+    truths = read_voc_truths(tmp_path, data.records)
+    assert class_names(tmp_path) == CLASSES
     assert len(CLASSES) == 6
     assert {s: sum(s in r.splits for r in data.records) for s in SPLITS} == SPLITS
     assert all(len(record.splits) == 1 for record in data.records)
-    assert (data.left_out, len(data.truths)) == (0, 9)
-    for record, truth in zip(data.records, data.truths, strict=True):
+    assert (data.left_out, len(truths)) == (0, 9)
+    assert {s: sorted(read_lists(tmp_path, [s])[s]) for s in SPLITS} == shape_ids(
+        *(SPLITS[s] for s in ("train", "select", "val"))
+    )
+    for record, truth in zip(data.records, truths, strict=True):
         mask = np.asarray(Image.open(tmp_path / truth.path))
         present = {CLASSES[id - 1] for id in np.unique(mask) if 0 < id < 255}
         assert present == set(record.labels)

@@ -7,12 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from trees import HEIGHT, VOC_ANIMALS, WANTED, WIDTH, read, write_voc
+from trees import HEIGHT, VOC_ANIMALS, WANTED, WIDTH, read, read_truths, roles, write_voc
 
 from cuewalk.datasets.images import load_image
-from cuewalk.datasets.record import limited
 from cuewalk.datasets.truth import load_truth
-from cuewalk.datasets.voc import VOC_CLASSES, class_names, read_voc, save_mask, voc_palette
+from cuewalk.datasets.voc import (
+    VOC_CLASSES,
+    class_names,
+    read_voc,
+    read_voc_truths,
+    save_mask,
+    voc_palette,
+    wanted_classes,
+)
 
 ANIMALS = ("cat", "cow", "dog", "horse", "person", "sheep")
 
@@ -24,8 +31,6 @@ def root(tmp_path: Path) -> Path:
 
 def test_records(root: Path) -> None:
     data = read(root)
-    assert data.root == root
-    assert data.classes == WANTED
     assert [r.id for r in data.records] == ["a", "b", "d"]
     assert data.left_out == 1
     first = data.records[0]
@@ -46,7 +51,7 @@ def test_labels_are_in_the_order_of_the_wanted_classes(root: Path) -> None:
 
 def test_without_classes_all_twenty_are_wanted(root: Path) -> None:
     data = read(root, classes=())
-    assert data.classes == VOC_CLASSES
+    assert wanted_classes(root, ()) == (VOC_CLASSES, tuple(range(1, 21)))
     assert len(VOC_CLASSES) == 20
     assert (VOC_CLASSES[0], VOC_CLASSES[14], VOC_CLASSES[19]) == (
         "aeroplane",
@@ -56,24 +61,32 @@ def test_without_classes_all_twenty_are_wanted(root: Path) -> None:
     assert data.left_out == 0
 
 
-def test_truths_only_of_the_splits_that_need_them(root: Path) -> None:
-    data = read(root)
-    assert [t.id for t in data.truths] == ["a", "d"]
-    assert [t.path for t in data.truths] == ["SegmentationClass/a.png", "SegmentationClass/d.png"]
-    content = (root / data.truths[0].path).read_bytes()
-    assert data.truths[0].sha256 == hashlib.sha256(content).hexdigest()
-    assert read(root, need_masks=()).truths == ()
+def test_truths(root: Path) -> None:
+    truths = read_truths(root)
+    assert [t.id for t in truths] == ["a", "d"]
+    assert [t.path for t in truths] == ["SegmentationClass/a.png", "SegmentationClass/d.png"]
+    content = (root / truths[0].path).read_bytes()
+    assert truths[0].sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_no_mask_is_opened_that_is_not_needed(root: Path) -> None:
+def test_no_mask_is_opened_to_list_photographs(root: Path) -> None:
     for path in (root / "SegmentationClass").iterdir():
         path.write_bytes(b"")
-    assert len(read(root, need_masks=()).records) == 3
+    assert len(read(root).records) == 3
 
 
 def test_masks_from_another_folder(root: Path) -> None:
     (root / "SegmentationClass").rename(root / "SegmentationClassAug")
-    assert read(root, masks="SegmentationClassAug").truths[0].path == "SegmentationClassAug/a.png"
+    truths = read_truths(root, masks="SegmentationClassAug")
+    assert truths[0].path == "SegmentationClassAug/a.png"
+
+
+def test_only_what_is_asked_for_is_read(root: Path) -> None:
+    (root / "JPEGImages/a.jpg").unlink()
+    (root / "Annotations/b.xml").unlink()
+    data = read_voc(root, {"d": ("train", "val"), "c": ("val",)}, classes=WANTED)
+    assert [(r.id, r.splits) for r in data.records] == [("d", ("train", "val"))]
+    assert data.left_out == 1
 
 
 def test_progress_sees_every_kept_photograph(root: Path) -> None:
@@ -90,8 +103,8 @@ def test_progress_sees_every_kept_photograph(root: Path) -> None:
 def test_classes_txt_replaces_the_twenty(root: Path) -> None:
     (root / "classes.txt").write_text("car\ncat\ndog\n")
     assert class_names(root) == ("car", "cat", "dog")
-    (root / "SegmentationClass").rename(root / "none")
-    assert read(root, classes=(), need_masks=()).classes == ("car", "cat", "dog")
+    assert wanted_classes(root, ()) == (("car", "cat", "dog"), (1, 2, 3))
+    assert wanted_classes(root, WANTED) == (WANTED, (3, 2))
 
 
 def test_load_image_is_rgb(root: Path) -> None:
@@ -104,56 +117,24 @@ def test_load_image_is_rgb(root: Path) -> None:
 
 
 def test_load_truth_gives_positions_in_wanted(root: Path) -> None:
-    data = read(root)
-    raw = np.asarray(Image.open(root / data.truths[0].path))
+    truth = read_truths(root)[0]
+    raw = np.asarray(Image.open(root / truth.path))
     assert set(np.unique(raw)) == {0, 7, 8, 12, 255}
-    assert data.mask_ids == (12, 8)
-    mask = load_truth(root, data.truths[0], data.mask_ids)
+    _, mask_ids = wanted_classes(root, WANTED)
+    assert mask_ids == (12, 8)
+    mask = load_truth(root, truth, mask_ids)
     assert mask.dtype == np.uint8
     # dog 12 -> 1, cat 8 -> 2; car isn't wanted and goes to void.
     for before, after in {0: 0, 12: 1, 8: 2, 7: 255, 255: 255}.items():
         assert (mask[raw == before] == after).all()
 
 
-def test_mask_ids_are_those_of_classes_txt(root: Path) -> None:
-    (root / "classes.txt").write_text("car\ncat\ndog\n")
-    assert read(root, need_masks=()).mask_ids == (3, 2)
-    assert read(root, classes=(), need_masks=()).mask_ids == (1, 2, 3)
-
-
 def test_a_mask_without_ids_tells_object_from_background(root: Path) -> None:
-    truth = read(root).truths[0]
+    truth = read_truths(root)[0]
     raw = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
     save_mask(root / truth.path, raw)
     mask = load_truth(root, truth, ())
     assert np.array_equal(mask, np.where(raw <= 1, raw, 255))
-
-
-def test_a_limit_shortens_its_split_alone(root: Path) -> None:
-    # CRC-32 puts d before a, so that one photograph of val is d and a stays in train only.
-    data = read(root, limits={"val": 1})
-    assert [(r.id, r.splits) for r in data.records] == [
-        ("a", ("train",)),
-        ("b", ("train",)),
-        ("d", ("val",)),
-    ]
-    assert [t.id for t in data.truths] == ["d"]
-    assert data.left_out == 1
-    assert read(root, limits={"val": 2}) == read(root, limits={"val": 9}) == read(root)
-
-
-def test_photographs_without_a_wanted_class_count_against_no_limit(root: Path) -> None:
-    # Of a, b and c, CRC-32 puts c first, which shows none.
-    assert limited("abc", 1) == ["c"]
-    data = read(root, splits=("train",), need_masks=(), limits={"train": 2})
-    assert [r.id for r in data.records] == ["a", "b"]
-
-
-def test_files_beyond_the_limit_are_not_needed(root: Path) -> None:
-    (root / "SegmentationClass/a.png").unlink()
-    (root / "JPEGImages/a.jpg").unlink()
-    data = read(root, splits=("val",), limits={"val": 1})
-    assert [r.id for r in data.records] == ["d"]
 
 
 def test_palette() -> None:
@@ -182,18 +163,19 @@ def test_save_mask(tmp_path: Path) -> None:
     not VOC_ANIMALS.is_dir(), reason=f"no photographs at {VOC_ANIMALS}; set CUEWALK_SHARED"
 )
 def test_voc_animals() -> None:
-    data = read_voc(
-        VOC_ANIMALS, splits=("train", "trainaug", "val"), classes=ANIMALS, need_masks=("val",)
-    )
-    counts = {s: sum(s in r.splits for r in data.records) for s in ("train", "trainaug", "val")}
+    lists = ("train", "trainaug", "val")
+    data = read_voc(VOC_ANIMALS, roles(VOC_ANIMALS, lists), classes=ANIMALS)
+    counts = {s: sum(s in r.splits for r in data.records) for s in lists}
     assert counts == {"train": 422, "trainaug": 1222, "val": 218}
     assert data.left_out == 0
-    assert len(data.truths) == 218
+    truths = read_voc_truths(VOC_ANIMALS, [r for r in data.records if "val" in r.splits])
+    assert len(truths) == 218
+    _, mask_ids = wanted_classes(VOC_ANIMALS, ANIMALS)
     shown = {name: sum(name in r.labels for r in data.records) for name in ANIMALS}
     assert shown == {"cat": 432, "cow": 159, "dog": 499, "horse": 214, "person": 283, "sheep": 157}
     by_id = {r.id: r for r in data.records}
-    for truth in data.truths[::20]:
-        mask = load_truth(VOC_ANIMALS, truth, data.mask_ids)
+    for truth in truths[::20]:
+        mask = load_truth(VOC_ANIMALS, truth, mask_ids)
         record = by_id[truth.id]
         assert load_image(VOC_ANIMALS, record).shape == (*mask.shape, 3)
         # What the mask shows, the label names: two sources that agree only if ids are right.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from trees import HEIGHT, WIDTH, read, write_annotation, write_list, write_voc
+from trees import HEIGHT, WIDTH, read, read_truths, write_annotation, write_list, write_voc
 
 from cuewalk.datasets.images import load_image
 from cuewalk.datasets.voc import save_mask
@@ -21,6 +21,7 @@ def fails(root: Path, *parts: str, **changes: object) -> None:
     """Reading raises an InputError of one line that holds all parts."""
     with pytest.raises(InputError) as caught:
         read(root, **changes)
+        read_truths(root)
     message = str(caught.value)
     assert "\n" not in message
     assert message.endswith(".")
@@ -30,10 +31,6 @@ def fails(root: Path, *parts: str, **changes: object) -> None:
 
 def test_missing_root(tmp_path: Path) -> None:
     fails(tmp_path / "nowhere", "nowhere", "no such folder", "root")
-
-
-def test_no_split(root: Path) -> None:
-    fails(root, "no split", splits=(), need_masks=())
 
 
 def test_missing_list(root: Path) -> None:
@@ -63,24 +60,7 @@ def test_list_that_is_not_utf8(root: Path) -> None:
 
 
 def test_split_that_leaves_the_folder(root: Path) -> None:
-    fails(root, "'../val'", splits=("train", "../val"), need_masks=())
-
-
-def test_split_without_a_wanted_class(root: Path) -> None:
-    write_list(root, "val", ["c"])
-    fails(root, "val.txt", "no photograph shows any of dog, cat")
-
-
-def test_masks_of_a_split_that_is_not_read(root: Path) -> None:
-    fails(root, "'val'", "splits", splits=("train",))
-
-
-def test_limit_of_a_split_that_is_not_read(root: Path) -> None:
-    fails(root, "limit", "'test'", "splits", limits={"test": 1})
-
-
-def test_limit_that_keeps_nothing(root: Path) -> None:
-    fails(root, "limit 0", limits={"val": 0})
+    fails(root, "'../val'", splits=("train", "../val"))
 
 
 def test_missing_photograph(root: Path) -> None:

@@ -1,14 +1,15 @@
 """Small data sets in the layout of VOC, for tests that then break one thing about them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from cuewalk.datasets.record import Dataset
-from cuewalk.datasets.voc import read_voc, save_mask
+from cuewalk.datasets.record import Dataset, Truth
+from cuewalk.datasets.voc import read_lists, read_voc, read_voc_truths, save_mask
 
 SHARED = Path(os.environ.get("CUEWALK_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 VOC_ANIMALS = SHARED / "data" / "voc_animals" / "VOC2012"
@@ -48,7 +49,20 @@ def write_list(root: Path, split: str, ids: list[str]) -> None:
     (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text("\n".join(ids) + "\n")
 
 
+def roles(root: Path, splits: Sequence[str] = ("train", "val")) -> dict[str, tuple[str, ...]]:
+    """Ids of the lists, each with those that name it."""
+    lists = read_lists(root, splits)
+    ids = sorted(set().union(*lists.values()))
+    return {id: tuple(split for split in splits if id in lists[split]) for id in ids}
+
+
 def read(root: Path, **changes: Any) -> Dataset:
-    """Reads the tree as most tests want it."""
-    arguments = {"splits": ("train", "val"), "classes": WANTED, "need_masks": ("val",)}
-    return read_voc(root, **(arguments | changes))
+    """Reads the photographs of the tree as most tests want them."""
+    splits = roles(root, changes.pop("splits", ("train", "val")))
+    return read_voc(root, splits, **({"classes": WANTED} | changes))
+
+
+def read_truths(root: Path, **changes: Any) -> tuple[Truth, ...]:
+    """Reads the masks of its list val."""
+    records = [record for record in read(root).records if "val" in record.splits]
+    return read_voc_truths(root, records, **changes)

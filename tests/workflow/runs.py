@@ -115,11 +115,16 @@ class Run:
         return {rule: count for rule, count in counts.items() if rule != "all"}
 
     def stage(
-        self, name: str, sections: list[str], inputs: Mapping[str, Path], outputs: list[str]
+        self,
+        name: str,
+        sections: list[str],
+        inputs: Mapping[str, Path],
+        outputs: list[str],
+        shard: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """One stage without Snakemake, called as workflow/rules/common.smk calls it.
 
-        Outputs and receipt lie under `folder / name`.
+        Outputs and receipt lie under `folder / name`, those of a shard named after it.
         """
         config = merge_config(read_config(ROOT / "config.yaml"), self.overlay)
         folder = self.folder / name
@@ -128,17 +133,20 @@ class Run:
             "--code": code_digest(f"cuewalk.stages.{name}"),
             "--threads": "1",
             "--log": self.folder / "logs" / f"{name}.log",
-            "--receipt": folder / "receipt.json",
+            "--receipt": folder / f"{shard or 'receipt'}.json",
+            **({"--shard": shard} if shard else {}),
         }
         arguments = [str(part) for option in given.items() for part in option]
         around = {
             "CUEWALK_COMPUTE": json.dumps(config["compute"]),
             "CUEWALK_ROOT": str(inputs.get("root", self.photographs)),
+            "CUEWALK_DATASET": json.dumps({**config["dataset"], "shards": config["shards"]}),
         }
         for key, path in inputs.items():
             arguments += ["--input", key, str(path)]
         for file in outputs:
-            arguments += ["--output", file.split(".")[0], str(folder / file)]
+            own = {"dataset": "index", "truth": "truth"}.get(name, file.split(".")[0])
+            arguments += ["--output", own, str(folder / file)]
         module = f"cuewalk.stages.{name}"
         return _command("-m", module, *arguments, work=self.work, around=around)
 

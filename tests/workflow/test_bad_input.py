@@ -14,6 +14,7 @@ from cuewalk.config import merge_config
 OVERLAY = {
     "run": "bad",
     "dataset": {"kind": "voc", "root": "voc", "classes": ["dog", "cat"], "select": None},
+    "shards": {"train": 1, "evaluate": 1},
     "classifier": {
         "model": {
             "image_size": 64,
@@ -35,22 +36,27 @@ def run(tmp_path):
     return Run(tmp_path, OVERLAY)
 
 
-def list_photographs(run: Run) -> subprocess.CompletedProcess[str]:
-    files = ["index.csv", "truth.csv", "classes.csv"]
-    return run.stage("dataset", ["dataset"], {"root": run.work / "voc"}, files)
+def list_photographs(run: Run, index: str) -> subprocess.CompletedProcess[str]:
+    """Stages `dataset` and `truth` of an index, as far as they come."""
+    root = {"root": run.work / "voc"}
+    ran = run.stage("dataset", ["dataset"], root, [f"{index}.csv"], index)
+    if ran.returncode == 0:
+        inputs = {"index": run.folder / "dataset" / f"{index}.csv", **root}
+        ran = run.stage("truth", ["dataset"], inputs, [f"{index}.csv"], index)
+    return ran
 
 
 def train_classifier(run: Run) -> subprocess.CompletedProcess[str]:
-    listed = run.folder / "dataset"
+    root = {"root": run.work / "voc"}
+    ran = run.stage("classes", ["dataset"], root, ["classes.csv"])
+    assert ran.returncode == 0, ran.stderr
+    inputs = {
+        "index": run.folder / "dataset" / "train.csv",
+        "classes": run.folder / "classes" / "classes.csv",
+        **root,
+    }
     return run.stage(
-        "classifier",
-        ["classifier", "seed"],
-        {
-            "index": listed / "index.csv",
-            "classes": listed / "classes.csv",
-            "root": run.work / "voc",
-        },
-        ["model.safetensors", "history.csv"],
+        "classifier", ["classifier", "seed"], inputs, ["model.safetensors", "history.csv"]
     )
 
 
@@ -88,29 +94,39 @@ def spoil_mask(root):
 
 DATA = {
     "missing root": (
+        "dataset",
         lambda root: root.rename(root.with_name("elsewhere")),
         ["voc: no such folder"],
     ),
-    "truncated photograph": (truncate_photograph, ["JPEGImages/b.jpg", "cannot be decoded"]),
+    "truncated photograph": (
+        "dataset",
+        truncate_photograph,
+        ["JPEGImages/b.jpg", "cannot be decoded"],
+    ),
     "missing photograph": (
+        "dataset",
         lambda root: (root / "JPEGImages" / "b.jpg").unlink(),
         ["JPEGImages/b.jpg", "missing"],
     ),
-    "mask of another size": (shrink_mask, ["SegmentationClass/d.png", "5 x 7", "32 x 24"]),
-    "unknown label in a mask": (spoil_mask, ["SegmentationClass/d.png", "77"]),
+    "mask of another size": ("truth", shrink_mask, ["SegmentationClass/d.png", "5 x 7", "32 x 24"]),
+    "unknown label in a mask": ("truth", spoil_mask, ["SegmentationClass/d.png", "77"]),
     "unknown label": (
+        "dataset",
         lambda root: write_annotation(root, "b", ["unicorn"]),
         ["Annotations/b.xml", "'unicorn'"],
     ),
     "no objects": (
+        "dataset",
         lambda root: write_annotation(root, "b", []),
         ["Annotations/b.xml", "no objects"],
     ),
     "empty split": (
+        "dataset",
         lambda root: write_list(root, "val", []),
         ["Segmentation/val.txt", "empty"],
     ),
     "duplicate ids": (
+        "dataset",
         lambda root: write_list(root, "train", ["a", "b", "a"]),
         ["Segmentation/train.txt", "'a'", "2 times"],
     ),
@@ -119,21 +135,22 @@ DATA = {
 
 @pytest.mark.parametrize("what", DATA)
 def test_bad_data(run, what):
-    spoil, words = DATA[what]
+    stage, spoil, words = DATA[what]
     spoil(run.work / "voc")
-    ran = list_photographs(run)
-    check_refused(run, ran, *words)
-    assert not (run.folder / "dataset").exists() or not list((run.folder / "dataset").iterdir())
+    index = "evaluate-000" if stage == "truth" else "train"
+    check_refused(run, list_photographs(run, index), *words)
+    assert not list(run.folder.glob(f"{stage}/*"))
     # The sentence stands in the log too, and there it needs no traceback either.
-    log = (run.folder / "logs" / "dataset.log").read_text()
+    log = (run.folder / "logs" / f"{stage}.log").read_text()
     assert all(word in log for word in words)
     assert TRACEBACK not in log
 
 
-def test_good_data_pass(run):
-    ran = list_photographs(run)
+@pytest.mark.parametrize("index", ["train", "evaluate-000"])
+def test_good_data_pass(run, index):
+    ran = list_photographs(run, index)
     assert ran.returncode == 0, ran.stderr
-    assert len(list((run.folder / "dataset").glob("*.csv"))) == 3
+    assert len(list(run.folder.glob(f"*/{index}.csv"))) == 2
 
 
 # Networks.
@@ -154,7 +171,7 @@ def test_bad_model(run, what):
     changes, words = MODELS[what]
     save_file({"stem.weight": np.zeros((2, 3), np.float32)}, run.work / "weights.safetensors")
     run = Run(run.work, merge_config(run.overlay, {"classifier": {"model": changes}}))
-    assert list_photographs(run).returncode == 0
+    assert list_photographs(run, "train").returncode == 0
     ran = train_classifier(run)
     check_refused(run, ran, *words)
     assert "epoch" not in (run.folder / "logs" / "classifier.log").read_text()
@@ -186,9 +203,46 @@ def test_bad_config(run, what):
     assert not (run.work / "results").exists()
 
 
-def test_bad_data_through_snakemake(run):
-    truncate_photograph(run.work / "voc")
+PLANNED = {
+    "missing root": (DATA["missing root"][1], "voc: no such folder"),
+    "empty split": (DATA["empty split"][1], "Segmentation/val.txt: the list is empty"),
+    "duplicate ids": (DATA["duplicate ids"][1], "train.txt: id 'a' stands there 2 times"),
+}
+
+
+@pytest.mark.parametrize("what", PLANNED)
+def test_bad_lists_are_refused_before_anything_is_planned(run, what):
+    spoil, sentence = PLANNED[what]
+    spoil(run.work / "voc")
+    ran = run.snakemake("--dry-run")
+    assert ran.returncode != 0
+    assert TRACEBACK not in ran.stdout + ran.stderr
+    lines = (ran.stdout + ran.stderr).splitlines()
+    assert len([line for line in lines if sentence in line]) == 1, lines
+    assert not (run.work / "results").exists()
+
+
+BEFORE_TRAINING = {
+    "truncated photograph": (
+        truncate_photograph, "dataset/train", ["JPEGImages/b.jpg", "cannot be decoded"],
+    ),
+    "mask of another size": (
+        shrink_mask, "truth/evaluate-000", ["SegmentationClass/d.png", "5 x 7", "32 x 24"],
+    ),
+    "no photograph of the classes": (
+        lambda root: write_annotation(root, "d", ["car"]),
+        "counts",
+        ["dataset.evaluate", "list 'val'", "dog, cat"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BEFORE_TRAINING)
+def test_bad_data_through_snakemake(run, what):
+    spoil, log, words = BEFORE_TRAINING[what]
+    spoil(run.work / "voc")
     ran = run.snakemake()
-    check_refused(run, ran, "JPEGImages/b.jpg", "cannot be decoded")
-    left = [path for path in run.folder.rglob("*") if path.is_file()]
-    assert left == [run.folder / "logs" / "dataset.log"]
+    check_refused(run, ran, *words)
+    assert words[0] in (run.folder / "logs" / f"{log}.log").read_text()
+    assert not (run.folder / "classifier").exists()
+    assert not (run.folder / "logs" / "classifier.log").exists()

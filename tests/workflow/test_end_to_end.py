@@ -19,12 +19,14 @@ pytestmark = pytest.mark.timeout(1800)  # the first test of a run waits for all 
 
 TRAIN, EVALUATE = ["train-000", "train-001"], ["evaluate-000"]
 SHARDS = TRAIN + EVALUATE
+INDEXES = ["train", *EVALUATE]
 VAL = [f"shape_{number:06d}" for number in range(6)]
 
 # Stage -> receipt and log of each of its jobs, and the photographs that all of them handle.
 WHOLE = {
     "shapes": ("photographs.json", 22),
-    "dataset": ("dataset/receipt.json", 22),
+    "classes": ("dataset/classes.json", 0),
+    "counts": ("dataset/counts.json", 22),
     "classifier": ("classifier/receipt.json", 12),
     "affinitynet": ("affinitynet/receipt.json", 12),
     "metrics": ("metrics/receipt.json", 6),
@@ -34,6 +36,8 @@ WHOLE = {
     "cue_segmentation": ("metrics/cue_segmentation.json", 6),
 }
 SHARDED = {
+    "dataset": ("dataset", INDEXES, 22),
+    "truth": ("truth", INDEXES, 10),
     "cues": ("cues", SHARDS, 22),
     "crf": ("crf", SHARDS, 22),
     "labels": ("labels", SHARDS, 22),
@@ -61,9 +65,9 @@ JOBS += [
 IMAGES = {stage: entry[-1] for stage, entry in {**WHOLE, **SHARDED}.items()} | BY_METHOD
 STORES = {"cues": "cues", "crf": "crf", "labels": "labels", "walk": "walk"}
 FILES = [
-    "dataset/index.csv",
-    "dataset/truth.csv",
     "dataset/classes.csv",
+    "dataset/counts.csv",
+    *(f"{stage}/{index}.csv" for stage in ("dataset", "truth") for index in INDEXES),
     "classifier/model.safetensors",
     "classifier/history.csv",
     "metrics/precision.csv",

@@ -96,7 +96,7 @@ def test_areas_follow_from_the_curves(imagenet):
 @pytest.mark.parametrize("method", ["relevance", "lrp"])
 def test_hits_counted_again_photograph_by_photograph(imagenet, method):
     """From the files alone: own resizing, own order of pixels, one forward pass at a time."""
-    index = pd.read_csv(imagenet.folder / "dataset" / "index.csv")
+    index = pd.read_csv(imagenet.folder / "dataset" / "evaluate-000.csv")
     model, lrp_model = network(3), network(3)
     lrp_model.norm.eps = 1e-5
     explain = explainer(method, MODULES[method])
@@ -205,7 +205,7 @@ def test_soft_masks_of_imagenet_segmentation(segmented):
     assert table["method"].tolist() == METHODS
     # There are no labels, so only the predicted class is explained.
     assert (table["classes"] == "predicted").all()
-    count = len(pd.read_csv(segmented.folder / "dataset" / "index.csv"))
+    count = len(pd.read_csv(segmented.folder / "dataset" / "evaluate-000.csv"))
     assert (table["images"] == count).all()
     assert (table["left_out"] == 0).all()
     for name in ("pixel_accuracy", "map", "miou"):
@@ -219,7 +219,7 @@ def test_pixel_accuracy_counted_again(segmented):
     """Of the chance map: its grid above its own mean, against the masks as they were written."""
     model = network(1000)
     explain = explainer("random", MODULES["random"])
-    index = pd.read_csv(segmented.folder / "dataset" / "index.csv")
+    index = pd.read_csv(segmented.folder / "dataset" / "evaluate-000.csv")
     correct = total = 0
     for row in index.itertuples():
         number = int(row.path.split("::")[1])
@@ -245,7 +245,7 @@ def test_receipts_tell_the_method(imagenet):
 
 def test_predictions_are_of_photograph_and_mirror_image(imagenet):
     store = read_store(imagenet.folder / "predictions" / "evaluate-000" / "predictions.zarr")
-    index = pd.read_csv(imagenet.folder / "dataset" / "index.csv").set_index("id")
+    index = pd.read_csv(imagenet.folder / "dataset" / "evaluate-000.csv").set_index("id")
     model = network(3)
     for id, logits in zip(store.ids, store.arrays["logits"], strict=True):
         photograph = Image.open(imagenet.work / "imagenet" / index.loc[id, "path"]).convert("RGB")

@@ -25,8 +25,17 @@ LABELLED = Counter(labels=3, affinitynet=1, confusion_labels=1) + ALL_WALKED
 CUES = Counter(cues=3, crf=3, confusion_cue=3, confusion_crf=3) + LABELLED
 BY_METHOD = Counter(explanations=METHODS, perturbation=METHODS, segmentation=METHODS)
 EXPLAINED = Counter(faithfulness=1, cue_segmentation=1)
-EVERYTHING = (
-    Counter(dataset=1, classifier=1, predictions=2, precision=1)
+# Of one evaluate shard, from its photographs to the tables, with nothing learnt again.
+ONE_SHARD = (
+    Counter(dataset=1, truth=1, counts=1, predictions=1, precision=1)
+    + Counter(cues=1, crf=1, labels=1, confusion_cue=1, confusion_crf=1)
+    + EVALUATED
+    + TABLES
+    + BY_METHOD
+    + EXPLAINED
+)
+ALL_FROM_CLASSIFIER = (
+    Counter(dataset=1, truth=1, counts=1, classifier=1, predictions=2, precision=1)
     + CUES
     + BY_METHOD
     + BY_METHOD
@@ -132,18 +141,18 @@ def test_touched_and_copied_photographs(copy):
 
 def test_content_of_a_photograph_to_report_on(copy):
     mirror(copy.photographs / "JPEGImages" / f"{listed(copy, 'val')[0]}.jpg")
-    assert Counter(copy.planned()) == EVERYTHING
+    assert Counter(copy.planned()) == ONE_SHARD
 
 
 def test_content_of_a_photograph_to_learn_from(copy):
     mirror(copy.photographs / "JPEGImages" / f"{listed(copy, 'train')[0]}.jpg")
-    assert Counter(copy.planned()) == EVERYTHING
+    assert Counter(copy.planned()) == ALL_FROM_CLASSIFIER
 
 
 def test_labels_of_a_photograph_to_report_on(copy):
     path = copy.photographs / "Annotations" / f"{listed(copy, 'val')[0]}.xml"
     path.write_text(path.read_text() + "\n")
-    assert Counter(copy.planned()) == EVERYTHING
+    assert Counter(copy.planned()) == ONE_SHARD
 
 
 def test_a_mask_of_the_truth(copy):
@@ -151,7 +160,9 @@ def test_a_mask_of_the_truth(copy):
     image = Image.open(mask)
     image.putpixel((0, 0), 255)
     image.save(mask)
-    assert Counter(copy.planned()) == EVERYTHING
+    confusions = Counter(confusion_cue=1, confusion_crf=1, confusion_walk=1, segmentation=METHODS)
+    tables = TABLES + Counter(cue_segmentation=1)
+    assert Counter(copy.planned()) == Counter(truth=1) + confusions + tables
 
 
 def test_a_photograph_more_to_report_on(copy):
@@ -164,7 +175,12 @@ def test_a_photograph_more_to_report_on(copy):
         shutil.copy(root / folder / f"{first}.{suffix}", root / folder / f"added.{suffix}")
     with (root / "ImageSets" / "Segmentation" / "val.txt").open("a") as file:
         file.write("added\n")
-    assert Counter(copy.planned()) == EVERYTHING
+    assert Counter(copy.planned()) == ONE_SHARD
+
+
+def test_shards_of_what_is_learnt_from(copy):
+    planned = Run(copy.work, merge_config(copy.overlay, {"shards": {"train": 2}}), copy.project)
+    assert not {"dataset", "truth", "classifier"} & set(planned.planned())
 
 
 @pytest.mark.parametrize("stage", ["cues", "walk", "explanations/relevance"])

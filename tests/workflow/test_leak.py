@@ -13,7 +13,8 @@ from cuewalk.artifacts.code import imported_modules
 pytestmark = pytest.mark.timeout(1800)  # the first test of a run waits for all of it
 
 UPSTREAM = {
-    "shapes", "dataset", "classifier", "cues", "crf", "labels", "affinitynet", "walk", "masks",
+    "shapes", "dataset", "classes", "classifier", "cues", "crf", "labels", "affinitynet", "walk",
+    "masks",
 }  # fmt: skip
 EXPLAINING = {"predictions", "precision", "explanations", "perturbation", "faithfulness"}
 SIGHTED = {
@@ -21,7 +22,8 @@ SIGHTED = {
     "report",
 }  # fmt: skip
 TABLES = {"metrics", "faithfulness", "cue_segmentation"}
-BLIND = sorted((UPSTREAM | EXPLAINING) - {"shapes", "dataset"})
+ASIDE = {"truth", "counts"}
+BLIND = sorted((UPSTREAM | EXPLAINING) - {"shapes", "dataset", "classes"})
 """Stages that compute masks, or explanations, from what the dataset stage lists."""
 
 
@@ -75,7 +77,7 @@ def ancestors(steps: list[Step], goals: list[Step]) -> list[Step]:
 
 def test_the_plan_is_whole(steps):
     rules = {step.rule for step in steps}
-    assert rules == UPSTREAM | EXPLAINING | SIGHTED | TABLES | {"all"}
+    assert rules == UPSTREAM | EXPLAINING | SIGHTED | TABLES | ASIDE | {"all"}
     made = {output for step in steps for output in step.outputs}
     assert {path for step in steps for path in step.inputs} <= made
 
@@ -84,7 +86,7 @@ def test_truth_is_an_input_of_confusion_and_report_alone(steps):
     reading = {step.rule for step in steps if any("truth" in path for path in step.inputs)}
     assert reading == SIGHTED
     writing = {step.rule for step in steps if any("truth" in path for path in step.outputs)}
-    assert writing == {"dataset"}
+    assert writing == {"truth"}
 
 
 def test_masks_descend_from_no_truth(steps):
@@ -98,17 +100,17 @@ def test_masks_descend_from_no_truth(steps):
 def test_commands_name_no_truth(steps):
     """Paths that a rule slips into its command, beside its inputs."""
     for step in steps:
-        named = re.search(r"truth\.csv|/confusion/|/metrics/", step.command)
+        named = re.search(r"truth|/confusion/|/metrics/", step.command)
         # `precision` reads labels alone, but its table lies beside the others.
-        writing = {"dataset", "precision"}
+        writing = {"truth", "precision"}
         assert bool(named) == (step.rule in SIGHTED | TABLES | writing), step.rule
 
 
 # What the code of a stage says.
 
 READERS = {
-    "TruthReader", "load_truth", "read_truth", "read_voc", "read_imagenet_segmentation",
-    "mask_cell",
+    "TruthReader", "load_truth", "read_truth", "read_voc_truths",
+    "read_imagenet_segmentation_truths", "mask_cell",
 }  # fmt: skip
 
 
@@ -146,8 +148,8 @@ def test_code_of_a_blind_stage_reads_no_truth(stage):
 def test_the_search_finds_those_who_read():
     stages = {path.stem for path in (ROOT / "src" / "cuewalk" / "stages").glob("*.py")}
     reading = {name for name in stages if named(f"cuewalk.stages.{name}") & READERS}
-    # `dataset` checks masks when it lists them; that is all it does with them.
-    assert reading == {"confusions", "confusion_labels", "segmentation", "report", "dataset"}
+    # `truth` checks masks when it lists them; that is all it does with them.
+    assert reading == {"confusions", "confusion_labels", "segmentation", "report", "truth"}
 
 
 # What a run does.
@@ -162,13 +164,26 @@ def read_all(folder: Path, pattern: str) -> dict[str, bytes]:
     return found
 
 
-def test_the_masks_of_the_truth_are_others(tiny, blanked):
-    assert read_all(tiny.folder, "dataset/truth.csv") != read_all(
-        blanked.folder, "dataset/truth.csv"
+def read_rows(folder: Path, pattern: str) -> list[str]:
+    """Lines of tables that are cut into shards, in one order."""
+    return sorted(
+        line for path in folder.glob(pattern) for line in path.read_text().splitlines()[1:]
     )
 
 
-@pytest.mark.parametrize("pattern", ["dataset/index.csv", "*/model.safetensors", "masks/*/*.png"])
+def test_the_masks_of_the_truth_are_others(tiny, blanked):
+    found = read_rows(tiny.folder, "truth/*.csv")
+    assert found != read_rows(blanked.folder, "truth/*.csv")
+    assert len(found) == 10
+
+
+def test_other_truth_changes_no_photograph(tiny, blanked):
+    found = read_rows(tiny.folder, "dataset/*t*a*.csv")
+    assert found == read_rows(blanked.folder, "dataset/*t*a*.csv")
+    assert len(found) == 22
+
+
+@pytest.mark.parametrize("pattern", ["*/model.safetensors", "masks/*/*.png"])
 def test_other_truth_changes_no_byte(tiny, blanked, pattern):
     found = read_all(blanked.folder, pattern)
     assert found

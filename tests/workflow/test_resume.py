@@ -20,6 +20,7 @@ OVERLAY = merge_config(
     {key: value for key, value in TINY.items() if key != "dataset"},
     {
         "dataset": {"kind": "voc", "root": "voc", "classes": ["dog", "cat"], "select": None},
+        "shards": {"train": 1, "evaluate": 1},
         "classifier": {
             "model": {"transformer": {"drop_path": 0.2}},
             "training": {"epochs": 30, "batch_size": 1},
@@ -32,10 +33,12 @@ FILES = ["model.safetensors", "history.csv"]
 
 def train(folder: Path, overlay: Mapping[str, object]) -> subprocess.CompletedProcess[str]:
     run = Run(folder, overlay)
-    listed = run.folder / "dataset"
-    inputs = {name: listed / f"{name}.csv" for name in ("index", "classes")}
-    root = {"root": folder / "voc"}
-    return run.stage("classifier", ["classifier", "seed"], {**inputs, **root}, FILES)
+    inputs = {
+        "index": run.folder / "dataset" / "train.csv",
+        "classes": run.folder / "classes" / "classes.csv",
+        "root": folder / "voc",
+    }
+    return run.stage("classifier", ["classifier", "seed"], inputs, FILES)
 
 
 def killed_when(path: Path):
@@ -56,11 +59,13 @@ def test_killed_training_goes_on(tmp_path, monkeypatch):
     write_voc(tmp_path / "voc")
     whole, cut = (merge_config(OVERLAY, {"run": name}) for name in ("whole", "cut"))
     listed = Run(tmp_path, whole)
-    files = ["index.csv", "truth.csv", "classes.csv"]
-    assert listed.stage("dataset", ["dataset"], {"root": tmp_path / "voc"}, files).returncode == 0
+    root = {"root": tmp_path / "voc"}
+    assert listed.stage("dataset", [], root, ["train.csv"], "train").returncode == 0
+    assert listed.stage("classes", [], root, ["classes.csv"]).returncode == 0
     run = Run(tmp_path, cut)
     run.folder.mkdir()
-    (run.folder / "dataset").symlink_to(listed.folder / "dataset")
+    for name in ("dataset", "classes"):
+        (run.folder / name).symlink_to(listed.folder / name)
 
     ran = train(tmp_path, whole)
     assert ran.returncode == 0, ran.stderr

@@ -3,7 +3,7 @@
 
 rule affinitynet:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=indexes("dataset", TRAIN_SHARDS),
         model=f"{RUN}/classifier/model.safetensors",
         labels=expand(f"{RUN}/labels/{{shard}}", shard=TRAIN_SHARDS),
     output:

@@ -3,7 +3,7 @@
 
 rule classifier:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=indexes("dataset", TRAIN_SHARDS),
         classes=f"{RUN}/dataset/classes.csv",
     output:
         model=f"{RUN}/classifier/model.safetensors",

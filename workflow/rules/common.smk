@@ -8,10 +8,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from cuewalk.artifacts.code import code_digest
-from cuewalk.artifacts.digests import FileDigests
+from cuewalk.artifacts.digests import FileDigests, digest_of
 from cuewalk.config import check_config, merge_config, plain_values, read_config
-from cuewalk.datasets.listing import data_digest, list_files
-from cuewalk.datasets.record import shard_of
+from cuewalk.datasets.listing import data_digest, list_classes, list_photographs
 from cuewalk.errors import InputError
 from cuewalk.explain.registry import MODULES, OPTIONS
 
@@ -19,14 +18,17 @@ from cuewalk.explain.registry import MODULES, OPTIONS
 try:
     default = read_config(Path(workflow.basedir, "config.yaml"))
     config = check_config(merge_config(default, plain_values(default, config)))
+    RUN = f"results/{config['run']}"
+    ROOT = Path(config["dataset"]["root"] or f"{RUN}/photographs")
+    LISTED = list_photographs(config["dataset"], ROOT)
+    CLASSES = list_classes(config["dataset"], ROOT)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-RUN = f"results/{config['run']}"
-ROOT = Path(config["dataset"]["root"] or f"{RUN}/photographs")
 ENVIRONMENT = "../../envs/cuewalk.yaml"
 # Beside the parameters, through the environment, goes what is no reason to compute anything again: how
-# to run, and where the photographs lie. Stages run with the interpreter that runs Snakemake, whether
+# to run, where the photographs lie, and in which lists; what these hold is in the digest of the data.
+# Stages run with the interpreter that runs Snakemake, whether
 # its environment is activated or not.
 os.environ.update(
     PATH=os.pathsep.join(
@@ -34,23 +36,53 @@ os.environ.update(
     ),
     CUEWALK_COMPUTE=json.dumps(config["compute"]),
     CUEWALK_ROOT=str(ROOT),
+    CUEWALK_DATASET=json.dumps({**config["dataset"], "shards": config["shards"]}),
     CUEWALK_WANTED=json.dumps(
         {"tables": config["tables"], "methods": config["explain"]["methods"]}
     ),
 )
 
 
-def shards_of(part):
-    return [f"{part}-{number:03d}" for number in range(config["shards"][part])]
-
-
 # Photographs to learn from and to select on lie in the train shards, the others in the evaluate ones.
-TRAIN_SHARDS = shards_of("train")
-EVALUATE_SHARDS = shards_of("evaluate")
-SHARDS = TRAIN_SHARDS + EVALUATE_SHARDS
-MASK_SHARDS = (
-    TRAIN_SHARDS if {"train", "select"} & set(config["masks"]["splits"]) else []
-) + (EVALUATE_SHARDS if "evaluate" in config["masks"]["splits"] else [])
+# The train shards share an index, since all that is learnt from is one thing.
+SHARDED, INDEXED = {}, {}
+for one in LISTED:
+    SHARDED.setdefault(one.shard(config["shards"]), []).append(one)
+    INDEXED.setdefault(one.index(config["shards"]), []).append(one)
+
+
+def shards_with(*roles):
+    """The shards that hold photographs with one of these roles."""
+    return [
+        shard
+        for shard, listed in sorted(SHARDED.items())
+        if any(set(roles) & set(one.roles) for one in listed)
+    ]
+
+
+SHARDS = shards_with("train", "select", "evaluate")
+TRAIN_SHARDS = shards_with("train")
+EVALUATE_SHARDS = shards_with("evaluate")
+
+
+def index_name(shard):
+    """Name of the index that lists a shard's photographs."""
+    return "train" if shard.startswith("train") else shard
+
+
+def index_of_shard(wildcards):
+    """That index, as an input."""
+    return f"{RUN}/dataset/{index_name(wildcards.shard)}.csv"
+
+
+def truth_of_shard(wildcards):
+    """The list of ground truth beside it, as an input."""
+    return f"{RUN}/truth/{index_name(wildcards.shard)}.csv"
+
+
+def indexes(folder, shards):
+    """Those in a folder, `dataset` or `truth`, that list the photographs of some shards."""
+    return [f"{RUN}/{folder}/{name}.csv" for name in sorted({*map(index_name, shards)})]
 
 
 METHODS = config["explain"]["methods"]
@@ -60,6 +92,7 @@ EXPLAINED = {"faithfulness": "perturbation", "cue_segmentation": "segmentation"}
 
 wildcard_constraints:
     shard=r"(train|evaluate)-\d{3}",
+    index=r"train|evaluate-\d{3}",
     method="|".join(MODULES),
 
 
@@ -75,6 +108,19 @@ def cfg(*sections):
         kept = {k: v for k, v in config["dataset"].items() if k != "root"}
         settings["dataset"] = kept
     return json.dumps(settings, sort_keys=True)
+
+
+def cfg_of_dataset(*keys):
+    """Some keys of config section `dataset`, in the same form; what lists hold is in the data."""
+    kept = {key: config["dataset"][key] for key in keys}
+    return json.dumps({"dataset": kept}, sort_keys=True)
+
+
+def cfg_of_counts():
+    """Names of the lists by role, in the same form."""
+    lists = {role: config["dataset"][role] for role in ("train", "select", "evaluate")}
+    named = {role: name for role, name in lists.items() if name is not None}
+    return json.dumps({"lists": named}, sort_keys=True)
 
 
 def cfg_of_method(wildcards):
@@ -113,7 +159,6 @@ def code_of_method(wildcards):
 # What the data are, by content. Photographs are no inputs of rules: a touched one would be a reason
 # to compute again, and ten thousand of them slow Snakemake down. The built-in ones are drawn by a rule,
 # so what they are drawn from stands for them.
-LISTED = list_files(config["dataset"], ROOT)
 FILES = FileDigests(Path("results", ".digests.json"))
 DRAWN = (
     {
@@ -131,29 +176,30 @@ def data(listed, masks=False):
     return data_digest(config["dataset"], ROOT, listed, FILES, masks=masks, drawn=DRAWN)
 
 
-def listed_in(shard):
-    """Photographs of a shard; a file that holds all of them counts for every shard."""
-    part, number = shard.rsplit("-", 1)
-    shards = config["shards"][part]
-    return [
-        one
-        for one in LISTED
-        if one.part == part and (not one.id or shard_of(one.id, shards) == int(number))
-    ]
+def data_of_index(wildcards):
+    """Digest of an index's photographs and labels."""
+    return data(INDEXED[wildcards.index])
+
+
+def data_of_index_with_masks(wildcards):
+    """The same, with ground truth."""
+    return data(INDEXED[wildcards.index], masks=True)
 
 
 def data_of_shard(wildcards):
     """Digest of a shard's photographs and labels."""
-    return data(listed_in(wildcards.shard))
+    return data(SHARDED[wildcards.shard])
 
 
 def data_of_shard_with_masks(wildcards):
     """The same, with ground truth."""
-    return data(listed_in(wildcards.shard), masks=True)
+    return data(SHARDED[wildcards.shard], masks=True)
 
 
-DATA_OF_ALL = data(LISTED, masks=True)
 DATA_OF_TRAIN = data([one for one in LISTED if "train" in one.roles])
+DATA_OF_CLASSES = digest_of({"names": CLASSES.names, "mask_ids": CLASSES.mask_ids})
+for listed in SHARDED.values():
+    data(listed, masks=True)
 FILES.save()
 
 
@@ -176,12 +222,13 @@ def call_shard(stage, inputs=(), outputs=()):
 
 def targets():
     """What the tables that the config asks for are, or need."""
-    found = [f"{RUN}/dataset/index.csv", f"{RUN}/classifier/model.safetensors"]
+    found = [f"{RUN}/dataset/counts.csv", f"{RUN}/classifier/model.safetensors"]
     if "masks" in config["tables"]:
         # Intermediates too, so that a deleted one is noticed and made again.
         stages = ["cues", "crf", "labels", "walk"]
         found += expand(f"{RUN}/{{stage}}/{{shard}}", stage=stages, shard=SHARDS)
-        found += expand(f"{RUN}/masks/{{shard}}", shard=MASK_SHARDS)
+        splits = config["masks"]["splits"]
+        found += expand(f"{RUN}/masks/{{shard}}", shard=shards_with(*splits))
         found += [f"{RUN}/affinitynet/model.safetensors", f"{RUN}/report.html"]
     for table, stage in EXPLAINED.items():
         if table in config["tables"]:

@@ -3,9 +3,9 @@
 
 rule confusion_cue:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        truth=truth_of_shard,
         cues=f"{RUN}/cues/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/cue/{{shard}}"),
@@ -28,9 +28,9 @@ rule confusion_cue:
 
 rule confusion_crf:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        truth=truth_of_shard,
         cues=f"{RUN}/cues/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/crf/{{shard}}"),
@@ -53,9 +53,9 @@ rule confusion_crf:
 
 rule confusion_walk:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        truth=truth_of_shard,
         walk=f"{RUN}/walk/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/walk/{{shard}}"),
@@ -78,9 +78,9 @@ rule confusion_walk:
 
 rule confusion_labels:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        truth=truth_of_shard,
         labels=f"{RUN}/labels/{{shard}}",
     output:
         confusion=directory(f"{RUN}/confusion/labels/{{shard}}"),

@@ -3,7 +3,7 @@
 
 rule crf:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         cues=f"{RUN}/cues/{{shard}}",
     output:
         crf=directory(f"{RUN}/crf/{{shard}}"),

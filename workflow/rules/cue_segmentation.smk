@@ -3,9 +3,9 @@
 
 rule segmentation:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        truth=truth_of_shard,
         explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
     output:
         segmentation=directory(f"{RUN}/segmentation/{{method}}/{{shard}}"),

@@ -3,7 +3,7 @@
 
 rule cues:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         model=f"{RUN}/classifier/model.safetensors",
     output:
         cues=directory(f"{RUN}/cues/{{shard}}"),
@@ -15,7 +15,7 @@ rule cues:
         ENVIRONMENT
     threads: 1
     params:
-        cfg=cfg("cues", "shards"),
+        cfg=cfg("cues"),
         code=code("cues"),
         data=data_of_shard,
     shell:

@@ -1,4 +1,11 @@
-"""The photographs: drawn if they are the built-in ones, then checked and listed once."""
+"""The photographs: drawn if they are the built-in ones, then checked and listed.
+
+What is wrong with them has to be said before anything is trained: these rules go first.
+"""
+
+DRAWN_PHOTOGRAPHS = (
+    f"{RUN}/photographs" if config["dataset"]["kind"] == "shapes" else []
+)
 
 if config["dataset"]["kind"] == "shapes":
 
@@ -21,21 +28,78 @@ if config["dataset"]["kind"] == "shapes":
             call("shapes", outputs=["photographs"])
 
 
-rule dataset:
-    input:
-        f"{RUN}/photographs" if config["dataset"]["kind"] == "shapes" else [],
+rule classes:
     output:
-        index=f"{RUN}/dataset/index.csv",
-        truth=f"{RUN}/dataset/truth.csv",
         classes=f"{RUN}/dataset/classes.csv",
-        receipt=f"{RUN}/dataset/receipt.json",
+        receipt=f"{RUN}/dataset/classes.json",
     log:
-        f"{RUN}/logs/dataset.log",
+        f"{RUN}/logs/classes.log",
+    priority: 200
     conda:
         ENVIRONMENT
     params:
-        cfg=cfg("dataset"),
-        code=code("dataset"),
-        data=DATA_OF_ALL,
+        cfg=cfg_of_dataset("kind", "classes"),
+        code=code("classes"),
+        data=DATA_OF_CLASSES,
     shell:
-        call("dataset", outputs=["index", "truth", "classes"])
+        call("classes", outputs=["classes"])
+
+
+rule dataset:
+    input:
+        photographs=DRAWN_PHOTOGRAPHS,
+    output:
+        index=f"{RUN}/dataset/{{index}}.csv",
+        receipt=f"{RUN}/dataset/{{index}}.json",
+    log:
+        f"{RUN}/logs/dataset/{{index}}.log",
+    priority: 200
+    conda:
+        ENVIRONMENT
+    params:
+        cfg=cfg_of_dataset("kind", "classes"),
+        code=code("dataset"),
+        data=data_of_index,
+    shell:
+        call("dataset", outputs=["index"]) + " --shard {wildcards.index}"
+
+
+rule truth:
+    input:
+        photographs=DRAWN_PHOTOGRAPHS,
+        index=f"{RUN}/dataset/{{index}}.csv",
+    output:
+        truth=f"{RUN}/truth/{{index}}.csv",
+        receipt=f"{RUN}/truth/{{index}}.json",
+    log:
+        f"{RUN}/logs/truth/{{index}}.log",
+    priority: 200
+    conda:
+        ENVIRONMENT
+    params:
+        cfg=cfg_of_dataset("kind", "masks"),
+        code=code("truth"),
+        data=data_of_index_with_masks,
+    shell:
+        call("truth", inputs=["index"], outputs=["truth"])
+        + " --shard {wildcards.index}"
+
+
+rule counts:
+    input:
+        index=indexes("dataset", SHARDS),
+        classes=f"{RUN}/dataset/classes.csv",
+    output:
+        counts=f"{RUN}/dataset/counts.csv",
+        receipt=f"{RUN}/dataset/counts.json",
+    log:
+        f"{RUN}/logs/counts.log",
+    priority: 200
+    conda:
+        ENVIRONMENT
+    params:
+        cfg=cfg_of_counts(),
+        code=code("counts"),
+        data="none",
+    shell:
+        call("counts", inputs=["index", "classes"], outputs=["counts"])

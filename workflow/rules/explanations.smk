@@ -3,7 +3,7 @@
 
 rule explanations:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         model=f"{RUN}/classifier/model.safetensors",
         predictions=f"{RUN}/predictions/{{shard}}",
     output:

@@ -3,7 +3,7 @@
 
 rule perturbation:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         model=f"{RUN}/classifier/model.safetensors",
         predictions=f"{RUN}/predictions/{{shard}}",
         explanations=f"{RUN}/explanations/{{method}}/{{shard}}",
@@ -29,7 +29,7 @@ rule perturbation:
 
 rule faithfulness:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=indexes("dataset", EVALUATE_SHARDS),
         classes=f"{RUN}/dataset/classes.csv",
         perturbation=expand(
             f"{RUN}/perturbation/{{method}}/{{shard}}",

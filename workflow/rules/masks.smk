@@ -3,7 +3,7 @@
 
 rule masks:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         walk=f"{RUN}/walk/{{shard}}",
     output:
         masks=directory(f"{RUN}/masks/{{shard}}"),

@@ -3,12 +3,14 @@
 
 rule metrics:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=indexes("dataset", SHARDS),
         classes=f"{RUN}/dataset/classes.csv",
         confusion_cue=expand(f"{RUN}/confusion/cue/{{shard}}", shard=SHARDS),
         confusion_crf=expand(f"{RUN}/confusion/crf/{{shard}}", shard=SHARDS),
         confusion_walk=expand(f"{RUN}/confusion/walk/{{shard}}", shard=SHARDS),
-        confusion_labels=expand(f"{RUN}/confusion/labels/{{shard}}", shard=TRAIN_SHARDS),
+        confusion_labels=expand(
+            f"{RUN}/confusion/labels/{{shard}}", shard=shards_with("train", "select")
+        ),
     output:
         masks=f"{RUN}/metrics/masks.csv",
         background=f"{RUN}/metrics/background.csv",

@@ -3,7 +3,7 @@
 
 rule predictions:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         model=f"{RUN}/classifier/model.safetensors",
     output:
         predictions=directory(f"{RUN}/predictions/{{shard}}"),
@@ -14,7 +14,7 @@ rule predictions:
         ENVIRONMENT
     threads: 1
     params:
-        cfg=cfg("shards"),
+        cfg=cfg(),
         code=code("predictions"),
         data=data_of_shard,
     shell:
@@ -23,7 +23,7 @@ rule predictions:
 
 rule precision:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=indexes("dataset", EVALUATE_SHARDS),
         classes=f"{RUN}/dataset/classes.csv",
         predictions=expand(f"{RUN}/predictions/{{shard}}", shard=EVALUATE_SHARDS),
     output:

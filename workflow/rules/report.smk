@@ -3,9 +3,9 @@
 
 rule report:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=indexes("dataset", SHARDS),
         classes=f"{RUN}/dataset/classes.csv",
-        truth=f"{RUN}/dataset/truth.csv",
+        truth=indexes("truth", SHARDS),
         history=f"{RUN}/classifier/history.csv",
         precision=f"{RUN}/metrics/precision.csv",
         affinity_history=f"{RUN}/affinitynet/history.csv",

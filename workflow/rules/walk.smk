@@ -3,7 +3,7 @@
 
 rule walk:
     input:
-        index=f"{RUN}/dataset/index.csv",
+        index=index_of_shard,
         cues=f"{RUN}/cues/{{shard}}",
         model=f"{RUN}/affinitynet/model.safetensors",
     output:

@@ -8,51 +8,42 @@
 A photograph has one label. There are no masks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from cuewalk.datasets.imagenet_labels import check_class, read_labels
 from cuewalk.datasets.images import decode
-from cuewalk.datasets.record import NAME, Dataset, Progress, Record, limited
+from cuewalk.datasets.record import NAME, Dataset, Progress, Record
 from cuewalk.errors import InputError
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 
 
-def read_imagenet(
-    root: Path,
-    *,
-    split: str,
-    labels: Path | None = None,
-    limit: int | None = None,
-    progress: Progress = lambda ids: ids,
-) -> Dataset:
-    """Reads and checks a split; every kept photograph is really decoded.
+class Listing(NamedTuple):
+    """Photographs by id, all classes, and label by id."""
+
+    paths: dict[str, Path]
+    classes: tuple[str, ...]
+    labels: dict[str, str]
+
+
+def list_imagenet(root: Path, split: str, labels: Path | None = None) -> Listing:
+    """Photographs of a split with their labels, none of them opened yet.
 
     Ids are file names without extension. Classes are sorted by name, or by WordNet id where the
     devkit tells it, as are the outputs of ImageNet models; a class folder may be empty.
 
     Args:
         root: Folder that holds the split's.
-        split: Folder of the photographs, and the one split of all records.
+        split: Folder of the photographs.
         labels: For photographs in one folder: where their labels are, absolute or relative to
             root; None for class folders.
-        limit: Photographs to keep, as `limited` chooses them; None keeps all.
-        progress: Wraps the ids while photographs are read, e.g. `tqdm`.
 
     Raises:
-        InputError: Anything missing, unreadable or inconsistent.
+        InputError: A folder or file is missing, or labels and photographs don't match.
     """
-    paths, classes, label_of = _labelled(root, _folder(root, split), labels)
-    kept = progress(limited(paths, limit))
-    records = tuple(_record(root, id, paths[id], split, label_of[id]) for id in kept)
-    return Dataset(root, classes, records, truths=(), left_out=0)
-
-
-def _labelled(
-    root: Path, folder: Path, labels: Path | None
-) -> tuple[dict[str, Path], tuple[str, ...], dict[str, str]]:
-    """Photographs by id, all classes, and label by id."""
+    folder = _folder(root, split)
     folders, photographs = _list(folder)
     if folders and photographs:
         raise InputError(
@@ -66,12 +57,37 @@ def _labelled(
     paths = _by_id(folder, [*photographs, *_in_folders(folders)])
     if folders:
         classes = tuple(path.name for path in folders)
-        return paths, classes, {id: path.parent.name for id, path in paths.items()}
+        return Listing(paths, classes, {id: path.parent.name for id, path in paths.items()})
     if labels is None:
         raise InputError(
             f"{folder}: photographs without class folders; name the file that tells their labels."
         )
-    return paths, *read_labels(root / labels, {id: path.name for id, path in paths.items()})
+    return Listing(paths, *read_labels(root / labels, {id: p.name for id, p in paths.items()}))
+
+
+def read_imagenet(
+    root: Path,
+    splits: Mapping[str, Sequence[str]],
+    listing: Listing,
+    *,
+    progress: Progress = lambda ids: ids,
+) -> Dataset:
+    """Reads and checks photographs; each is really decoded.
+
+    Args:
+        root: Folder that paths are told relative to.
+        splits: Ids to read, each with its splits.
+        listing: What `list_imagenet` found.
+        progress: Wraps the ids while photographs are read, e.g. `tqdm`.
+
+    Raises:
+        InputError: A photograph is unreadable.
+    """
+    records = [
+        _record(root, id, listing.paths[id], tuple(splits[id]), listing.labels[id])
+        for id in progress(sorted(splits))
+    ]
+    return Dataset(tuple(records))
 
 
 def _folder(root: Path, split: str) -> Path:
@@ -117,7 +133,7 @@ def _by_id(folder: Path, photographs: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _record(root: Path, id: str, path: Path, split: str, label: str) -> Record:
+def _record(root: Path, id: str, path: Path, splits: tuple[str, ...], label: str) -> Record:
     image, sha256 = decode(path)
     relative = path.relative_to(root).as_posix()
-    return Record(id, relative, (split,), (label,), image.height, image.width, sha256)
+    return Record(id, relative, splits, (label,), image.height, image.width, sha256)

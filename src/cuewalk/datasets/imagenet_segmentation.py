@@ -8,6 +8,7 @@ The photographs have no label: what is explained is the class that the network i
 """
 
 import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,53 +16,21 @@ from numpy.typing import NDArray
 
 from cuewalk.datasets import images, truth
 from cuewalk.datasets.mat import count_cells
-from cuewalk.datasets.record import Dataset, Progress, Record, Truth, limited
+from cuewalk.datasets.record import Dataset, Progress, Record, Truth
 from cuewalk.errors import InputError
 
 FILE = "gtsegs_ijcv.mat"
 
 
-def read_imagenet_segmentation(
-    root: Path,
-    *,
-    split: str = "val",
-    classes: int = 1000,
-    limit: int | None = None,
-    progress: Progress = lambda ids: ids,
-) -> Dataset:
-    """Reads and checks every kept photograph and its mask, one at a time.
+def numbers(root: Path) -> dict[str, int]:
+    """Number in the file by id: the number itself, with zeros so that ids sort like numbers.
 
     Args:
         root: Folder that holds gtsegs_ijcv.mat.
-        split: Name of the one split that all records get.
-        classes: Number of the network's outputs; their names are not in the file.
-        limit: Photographs to keep, as `limited` chooses them; None keeps all.
-        progress: Wraps the ids while photographs are read, e.g. `tqdm`.
 
     Raises:
-        InputError: Anything missing, unreadable or inconsistent.
+        InputError: The file is missing, damaged or empty.
     """
-    numbers = _numbers(root)
-    records, truths = [], []
-    for id in progress(limited(numbers, limit)):
-        photograph = images.image_cell(root / FILE, numbers[id])
-        mask = truth.mask_cell(root / FILE, numbers[id])
-        height, width = photograph.shape[:2]
-        if mask.shape != (height, width):
-            raise InputError(
-                f"{root / FILE}: mask {numbers[id]} is {mask.shape[1]} x {mask.shape[0]} pixels "
-                f"but its photograph is {width} x {height}; copy the file again."
-            )
-        path = f"{FILE}::{numbers[id]}"
-        records.append(Record(id, path, (split,), (), height, width, _digest(photograph)))
-        truths.append(Truth(id, path, _digest(mask)))
-    digits = len(str(classes - 1))
-    names = tuple(f"class {number:0{digits}}" for number in range(classes))
-    return Dataset(root, names, tuple(records), tuple(truths), left_out=0)
-
-
-def _numbers(root: Path) -> dict[str, int]:
-    """Number in the file by id: the number itself, with zeros so that ids sort like numbers."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; set the data set's root to where it lies.")
     photographs = count_cells(root / FILE, images.CELLS)
@@ -73,6 +42,58 @@ def _numbers(root: Path) -> dict[str, int]:
         )
     digits = max(4, len(str(photographs - 1)))
     return {f"{number:0{digits}}": number for number in range(photographs)}
+
+
+def class_names(classes: int = 1000) -> tuple[str, ...]:
+    """Names for the network's outputs, of which the file tells none."""
+    digits = len(str(classes - 1))
+    return tuple(f"class {number:0{digits}}" for number in range(classes))
+
+
+def read_imagenet_segmentation(
+    root: Path,
+    splits: Mapping[str, Sequence[str]],
+    *,
+    progress: Progress = lambda ids: ids,
+) -> Dataset:
+    """Reads and checks photographs, one at a time.
+
+    Args:
+        root: Folder that holds gtsegs_ijcv.mat.
+        splits: Ids to read, each with its splits.
+        progress: Wraps the ids while photographs are read, e.g. `tqdm`.
+
+    Raises:
+        InputError: A photograph is damaged.
+    """
+    records = []
+    for id in progress(sorted(splits)):
+        photograph = images.image_cell(root / FILE, int(id))
+        height, width = photograph.shape[:2]
+        place = f"{FILE}::{int(id)}"
+        records.append(Record(id, place, tuple(splits[id]), (), height, width, _digest(photograph)))
+    return Dataset(tuple(records))
+
+
+def read_imagenet_segmentation_truths(
+    root: Path, records: Iterable[Record], *, progress: Progress = lambda ids: ids
+) -> tuple[Truth, ...]:
+    """Reads and checks the masks of photographs, one at a time.
+
+    Raises:
+        InputError: A mask is damaged, or of another size than its photograph.
+    """
+    by_id = {record.id: record for record in records}
+    truths = []
+    for id in progress(sorted(by_id)):
+        record, mask = by_id[id], truth.mask_cell(root / FILE, int(id))
+        if mask.shape != (record.height, record.width):
+            raise InputError(
+                f"{root / FILE}: mask {int(id)} is {mask.shape[1]} x {mask.shape[0]} pixels "
+                f"but its photograph is {record.width} x {record.height}; copy the file again."
+            )
+        truths.append(Truth(id, record.path, _digest(mask)))
+    return tuple(truths)
 
 
 def _digest(pixels: NDArray[np.uint8]) -> str:

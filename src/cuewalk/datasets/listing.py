@@ -1,18 +1,37 @@
-"""Which files a photograph of a data set consists of, without opening any of them.
+"""Which photographs a data set has, and in which files, without opening any of them.
 
-A workflow has to know what its data are before it starts: a shard is computed again if a file of
-one of its photographs changed. Nothing is checked here; the dataset stage does, in clear words.
+A workflow has to know what its data are before it starts: which shards there are, and that a shard
+is computed again if a file of one of its photographs changed. So lists, class names and ids are
+checked here, at once; the files are, in clear words too, by the dataset and truth stages.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cuewalk.artifacts.digests import FileDigests, digest_of
+from cuewalk.datasets.imagenet import list_imagenet
+from cuewalk.datasets.imagenet_segmentation import FILE, class_names, numbers
+from cuewalk.datasets.record import limited, shard_of
+from cuewalk.datasets.shapes import CLASSES as SHAPES
+from cuewalk.datasets.shapes import shape_ids
+from cuewalk.datasets.voc import read_lists, wanted_classes
+from cuewalk.errors import InputError
 
+ROLES = ("train", "select", "evaluate")
 LEARNING = frozenset({"train", "select"})
 """Roles whose photographs lie in the `train` shards; the others lie in the `evaluate` shards."""
+
+
+class Classes(NamedTuple):
+    """A run's classes: names in label order, and their ids in the masks of the ground truth.
+
+    There are no ids where masks only tell object (1) from background (0).
+    """
+
+    names: tuple[str, ...]
+    mask_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -24,38 +43,62 @@ class Listed:
         roles: of train, select and evaluate, those whose list names it.
         files: what labels and pixels come from.
         masks: its ground truth, where some role needs it.
+        labels: where the lists tell them.
     """
 
     id: str
     roles: tuple[str, ...]
     files: tuple[Path, ...]
-    masks: tuple[Path, ...]
+    masks: tuple[Path, ...] = ()
+    labels: tuple[str, ...] = ()
 
     @property
     def part(self) -> str:
         """`train` or `evaluate`: the family of shards that it belongs to."""
-        return part_of(self.roles)
+        return "train" if LEARNING & set(self.roles) else "evaluate"
+
+    def shard(self, shards: Mapping[str, int]) -> str:
+        """Name of its shard, given how many shards each part has."""
+        return f"{self.part}-{shard_of(self.id, shards[self.part]):03d}"
+
+    def index(self, shards: Mapping[str, int]) -> str:
+        """Name of the index that lists it: of the whole part `train`, or of its shard.
+
+        All that is learnt from is one thing, however it is cut into shards.
+        """
+        return "train" if self.part == "train" else self.shard(shards)
 
 
-def part_of(roles: Sequence[str]) -> str:
-    """`train` or `evaluate`: the family of shards of a photograph with these roles."""
-    return "train" if LEARNING & set(roles) else "evaluate"
-
-
-def list_files(dataset: Mapping[str, Any], root: Path) -> list[Listed]:
+def list_photographs(dataset: Mapping[str, Any], root: Path) -> list[Listed]:
     """Every photograph that config section `dataset` names, sorted by id.
 
-    What cannot be listed, as a missing folder, is left out. The built-in data have no files yet.
+    Raises:
+        InputError: A folder or list is missing or empty, or an id unfit or named twice.
     """
+    listers = {
+        "shapes": _shapes,
+        "voc": _voc,
+        "imagenet": _imagenet,
+        "imagenet_segmentation": _imagenet_segmentation,
+    }
+    return sorted(listers[dataset["kind"]](dataset, root), key=lambda listed: listed.id)
+
+
+def list_classes(dataset: Mapping[str, Any], root: Path) -> Classes:
+    """The classes that config section `dataset` asks for.
+
+    Raises:
+        InputError: They cannot be listed, or a class is asked for that the data set has not.
+    """
+    if dataset["kind"] == "shapes":
+        names = tuple(dataset["classes"]) or SHAPES
+        return Classes(names, tuple(SHAPES.index(name) + 1 for name in names))
     if dataset["kind"] == "voc":
-        return sorted(_voc(dataset, root), key=lambda listed: listed.id)
+        return Classes(*wanted_classes(root, dataset["classes"]))
     if dataset["kind"] == "imagenet":
-        return sorted(_imagenet(dataset, root), key=lambda listed: listed.id)
-    if dataset["kind"] == "imagenet_segmentation":
-        # All photographs lie in one file, and nothing tells them apart from outside.
-        path = root / "gtsegs_ijcv.mat"
-        return [Listed("", ("evaluate",), (path,), (path,))]
-    return []
+        labels = None if dataset["labels"] is None else Path(dataset["labels"])
+        return Classes(list_imagenet(root, dataset["evaluate"], labels).classes, ())
+    return Classes(class_names(), ())
 
 
 def data_digest(
@@ -67,7 +110,7 @@ def data_digest(
     masks: bool = False,
     drawn: Mapping[str, Any] | None = None,
 ) -> str:
-    """Digest of some photographs: their names, roles, labels and pixels, and the classes.
+    """Digest of some photographs: their names, roles, labels and pixels, and the wanted classes.
 
     Where the data set lies does not count, nor do times and what else lies there.
 
@@ -79,42 +122,66 @@ def data_digest(
         masks: whether ground truth counts.
         drawn: what the built-in data are drawn from.
     """
-    listed = list(listed)
-    about = {key: dataset[key] for key in ("kind", "classes")}
-    if any("evaluate" in one.roles for one in listed):
-        about["limit"] = dataset["limit"]
-    if dataset["kind"] == "imagenet":
-        about["classes"] = sorted(p.name for p in (root / dataset["evaluate"]).glob("*/"))
-    content = [
-        [one.id, one.roles, *(files[path] for path in one.files)]
-        + [files[path] for path in one.masks if masks]
+
+    def content(paths: Sequence[Path]) -> list[list[str]]:
+        return [[path.relative_to(root).as_posix(), files[path]] for path in paths]
+
+    photographs = [
+        [one.id, one.roles, one.labels, content(one.files), content(one.masks) if masks else []]
         for one in listed
     ]
-    return digest_of({"about": about, "content": content, "drawn": drawn, "masks": masks})
+    about = {"kind": dataset["kind"], "classes": dataset["classes"], "drawn": drawn}
+    return digest_of({**about, "photographs": photographs, "masks": masks})
+
+
+def _roles(
+    dataset: Mapping[str, Any], lists: Mapping[str, Iterable[str]]
+) -> dict[str, tuple[str, ...]]:
+    """Roles of each photograph, from the lists that the config names for them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for role, name in _named(dataset).items():
+        for id in limited(lists[name], dataset["limit"] if role == "evaluate" else None):
+            found[id] = (*found.get(id, ()), role)
+    return found
+
+
+def _named(dataset: Mapping[str, Any]) -> dict[str, str]:
+    return {role: dataset[role] for role in ROLES if dataset[role] is not None}
+
+
+def _shapes(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
+    # They have no files before they are drawn.
+    counts = dataset["shapes"]
+    lists = shape_ids(*(counts[role] for role in ROLES))
+    for role, name in _named(dataset).items():
+        if name not in lists:
+            raise InputError(
+                f"config key dataset.{role}: the built-in data have no list {name!r}; "
+                f"choose from {', '.join(lists)}."
+            )
+    for id, roles in _roles(dataset, lists).items():
+        yield Listed(id, roles, ())
 
 
 def _voc(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
-    roles: dict[str, list[str]] = {}
-    for role in ("train", "select", "evaluate"):
-        for id in _lines(root / "ImageSets" / "Segmentation" / f"{dataset[role]}.txt"):
-            roles.setdefault(id, []).append(role)
-    for id, own in roles.items():
+    lists = read_lists(root, sorted(set(_named(dataset).values())))
+    common = (root / "classes.txt",) if (root / "classes.txt").exists() else ()
+    for id, roles in _roles(dataset, lists).items():
         files = (root / "JPEGImages" / f"{id}.jpg", root / "Annotations" / f"{id}.xml")
-        masked = {"select", "evaluate"} & set(own)
-        masks = (root / dataset["masks"] / f"{id}.png",) if masked else ()
-        yield Listed(id, tuple(own), (*files, root / "classes.txt"), masks)
+        judged = {"select", "evaluate"} & set(roles)
+        masks = (root / dataset["masks"] / f"{id}.png",) if judged else ()
+        yield Listed(id, roles, (*files, *common), masks)
 
 
 def _imagenet(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
-    common = () if dataset["labels"] is None else (root / dataset["labels"],)
-    for path in (root / str(dataset["evaluate"])).rglob("*"):
-        if path.suffix.lower() in {".jpeg", ".jpg", ".png"}:
-            yield Listed(path.stem, ("evaluate",), (path, *common), ())
+    labels = None if dataset["labels"] is None else Path(dataset["labels"])
+    found = list_imagenet(root, dataset["evaluate"], labels)
+    for id in limited(found.paths, dataset["limit"]):
+        yield Listed(id, ("evaluate",), (found.paths[id],), labels=(found.labels[id],))
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError:
-        return []
-    return [line.strip() for line in text.splitlines() if line.strip()]
+def _imagenet_segmentation(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
+    # All photographs lie in one file, and nothing tells them apart from outside.
+    file = (root / FILE,)
+    for id in limited(numbers(root), dataset["limit"]):
+        yield Listed(id, ("evaluate",), file, file)

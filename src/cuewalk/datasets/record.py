@@ -61,24 +61,15 @@ class Truth:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that has been checked.
+    """Photographs that have been checked.
 
     Attributes:
-        root: Folder that all paths are relative to.
-        classes: Wanted classes; the label id of a class is its position + 1.
         records: Photographs, sorted by id.
-        truths: Their masks where asked for, sorted by id.
         left_out: Number of listed photographs that show none of the wanted classes.
-        mask_ids: Label id in the ground-truth masks of each wanted class, in class order; empty
-            where masks only tell object (1) from background (0) or there are none.
     """
 
-    root: Path
-    classes: tuple[str, ...]
     records: tuple[Record, ...]
-    truths: tuple[Truth, ...]
-    left_out: int
-    mask_ids: tuple[int, ...] = ()
+    left_out: int = 0
 
 
 def shard_of(id: str, shards: int) -> int:

@@ -94,13 +94,19 @@ def generate_shapes(
         (root / folder).mkdir(parents=True, exist_ok=True)
     lists.mkdir(parents=True, exist_ok=True)
     _write_text(root / "classes.txt", "\n".join(CLASSES))
-    first = 0
+    for split, ids in shape_ids(train, select, evaluate).items():
+        for id in ids:
+            _write_picture(root, id, draw_picture(seed, int(id.rpartition("_")[2]), size))
+        _write_text(lists / f"{split}.txt", "\n".join(ids))
+
+
+def shape_ids(train: int, select: int, evaluate: int) -> dict[str, list[str]]:
+    """Ids of the pictures in each split, given how many they are; those of val come first."""
+    found, first = {}, 0
     for split, count in (("val", evaluate), ("select", select), ("train", train)):
-        numbers = range(first, first + count)
-        for number in numbers:
-            _write_picture(root, _id(number), draw_picture(seed, number, size))
-        _write_text(lists / f"{split}.txt", "\n".join(map(_id, numbers)))
+        found[split] = [f"shape_{number:06d}" for number in range(first, first + count)]
         first += count
+    return found
 
 
 def draw_picture(seed: int, number: int, size: int) -> Picture:
@@ -278,10 +284,6 @@ def _mark(mask: NDArray[np.uint8], thing: Thing) -> None:
     body = Image.fromarray(thing.body).convert("L")
     mask[np.asarray(body.filter(ImageFilter.MaxFilter(3))) > 0] = VOID
     mask[np.asarray(body.filter(ImageFilter.MinFilter(3))) > 0] = CLASSES.index(thing.name) + 1
-
-
-def _id(number: int) -> str:
-    return f"shape_{number:06d}"
 
 
 def _write_picture(root: Path, id: str, picture: Picture) -> None:

@@ -12,7 +12,6 @@ Everything is checked here, once, before any stage computes for hours on it.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from xml.etree.ElementTree import ParseError
 
 import numpy as np
@@ -22,7 +21,7 @@ from PIL import Image
 
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.datasets.images import decode
-from cuewalk.datasets.record import NAME, Dataset, Progress, Record, Truth, limited
+from cuewalk.datasets.record import NAME, Dataset, Progress, Record, Truth
 from cuewalk.errors import InputError
 
 VOID = 255
@@ -37,49 +36,90 @@ VOC_CLASSES = (
 
 def read_voc(
     root: Path,
+    splits: Mapping[str, Sequence[str]],
     *,
-    splits: Sequence[str],
     classes: Sequence[str] = (),
-    masks: str = "SegmentationClass",
-    need_masks: Sequence[str] = (),
-    limits: Mapping[str, int] = MappingProxyType({}),
     progress: Progress = lambda ids: ids,
 ) -> Dataset:
-    """Reads and checks a data set; every photograph and every needed mask is really decoded.
+    """Reads and checks photographs and their labels; every photograph is really decoded.
 
     Args:
-        root: Folder that holds JPEGImages, Annotations and ImageSets.
-        splits: Lists to read; a photograph in several of them gives one record.
+        root: Folder that holds JPEGImages and Annotations.
+        splits: Ids, each with the splits that list it.
         classes: Wanted classes in label order; empty = all. Labels of other classes are dropped.
-        masks: Folder of the ground-truth masks.
-        need_masks: Splits, out of `splits`, whose masks are checked and returned as truths.
-        limits: Split -> how many photographs to keep of those that show a wanted class, chosen
-            by `limited`; a split that isn't named keeps all.
         progress: Wraps the ids while photographs are read, e.g. `tqdm`.
 
     Raises:
         InputError: Anything missing, unreadable or inconsistent; the first in sorted order.
     """
-    full = class_names(root)
-    wanted = _wanted(root, full, classes)
-    lists = _read_lists(root, splits)
-    listed = _union(lists, splits)
-    _union(lists, need_masks)
-    labels = _read_labels(root, sorted(listed), full, wanted)
-    _check_splits(root, lists, labels, wanted)
-    members = _members(lists, labels, limits)
-    masked = {id for id in members if not set(need_masks).isdisjoint(members[id])}
-    _require(root / "JPEGImages", sorted(members), ".jpg")
-    _require(root / masks, sorted(masked), ".png")
+    names, _ = wanted_classes(root, classes)
+    labels = _read_labels(root, sorted(splits), class_names(root), names)
+    _require(root / "JPEGImages", sorted(labels), ".jpg")
+    records = [
+        _read_record(root, id, tuple(splits[id]), labels[id]) for id in progress(sorted(labels))
+    ]
+    return Dataset(tuple(records), left_out=len(splits) - len(labels))
 
-    records, truths = [], []
-    for id in progress(sorted(members)):
-        records.append(_read_record(root, id, members[id], labels[id]))
-        if id in masked:
-            truths.append(_read_truth(root, f"{masks}/{id}.png", records[-1], len(full)))
-    left_out = len(listed) - len(labels)
-    mask_ids = tuple(full.index(name) + 1 for name in wanted)
-    return Dataset(root, wanted, tuple(records), tuple(truths), left_out, mask_ids)
+
+def read_voc_truths(
+    root: Path,
+    records: Iterable[Record],
+    *,
+    masks: str = "SegmentationClass",
+    progress: Progress = lambda ids: ids,
+) -> tuple[Truth, ...]:
+    """Reads and checks the ground truth of photographs; every mask is really decoded.
+
+    Args:
+        root: Folder that holds that of the masks.
+        records: Photographs with a mask.
+        masks: Folder of the masks.
+        progress: Wraps the ids while masks are read.
+
+    Raises:
+        InputError: A mask is missing, unreadable, of another size than its photograph, or holds an
+            id that is no class.
+    """
+    by_id = {record.id: record for record in records}
+    _require(root / masks, sorted(by_id), ".png")
+    known = len(class_names(root))
+    return tuple(
+        _read_truth(root, f"{masks}/{id}.png", by_id[id], known) for id in progress(sorted(by_id))
+    )
+
+
+def read_lists(root: Path, splits: Sequence[str]) -> dict[str, set[str]]:
+    """Ids that each list under ImageSets/Segmentation names.
+
+    Raises:
+        InputError: A list is missing or empty, or names an id twice or one that is none.
+    """
+    if not root.is_dir():
+        raise InputError(_no_folder(root))
+    return {split: _read_list(root, split) for split in splits}
+
+
+def wanted_classes(root: Path, classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the wanted classes in label order, and their label ids in the masks.
+
+    Args:
+        root: Folder of the data set.
+        classes: Wanted classes; empty = all.
+
+    Raises:
+        InputError: One of them is named twice or is no class of the data set.
+    """
+    full = class_names(root)
+    for name, count in Counter(classes).items():
+        if count > 1:
+            raise InputError(f"Class '{name}' is asked for {count} times; name it once.")
+        if name not in full:
+            raise InputError(
+                f"Class '{name}' is asked for but {root} has no such class; "
+                f"choose from {', '.join(full)}."
+            )
+    wanted = tuple(classes) or full
+    return wanted, tuple(full.index(name) + 1 for name in wanted)
 
 
 def class_names(root: Path) -> tuple[str, ...]:
@@ -89,7 +129,7 @@ def class_names(root: Path) -> tuple[str, ...]:
         InputError: No such folder, or classes.txt isn't a list of distinct names.
     """
     if not root.is_dir():
-        raise InputError(f"{root}: no such folder; set the data set's root to where it lies.")
+        raise InputError(_no_folder(root))
     path = root / "classes.txt"
     if not path.exists():
         return VOC_CLASSES
@@ -120,16 +160,8 @@ def save_mask(path: Path, mask: NDArray[np.uint8]) -> None:
         image.save(temporary, "PNG")
 
 
-def _wanted(root: Path, full: Sequence[str], classes: Sequence[str]) -> tuple[str, ...]:
-    for name, count in Counter(classes).items():
-        if count > 1:
-            raise InputError(f"Class '{name}' is asked for {count} times; name it once.")
-        if name not in full:
-            raise InputError(
-                f"Class '{name}' is asked for but {root} has no such class; "
-                f"choose from {', '.join(full)}."
-            )
-    return tuple(classes) or tuple(full)
+def _no_folder(root: Path) -> str:
+    return f"{root}: no such folder; set the data set's root to where it lies."
 
 
 def _lines(path: Path) -> list[str]:
@@ -137,18 +169,8 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8-sig", errors="replace").strip().splitlines()
 
 
-def _list_path(root: Path, split: str) -> Path:
-    return root / "ImageSets" / "Segmentation" / f"{split}.txt"
-
-
-def _read_lists(root: Path, splits: Sequence[str]) -> dict[str, set[str]]:
-    if not splits:
-        raise InputError(f"{root}: no split to read; name at least one list.")
-    return {split: _read_list(root, split) for split in splits}
-
-
 def _read_list(root: Path, split: str) -> set[str]:
-    path = _list_path(root, split)
+    path = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     if not NAME.fullmatch(split):
         raise InputError(f"Split '{split}' is not the name of a list; give the name of {path}.")
     if not path.is_file():
@@ -165,27 +187,6 @@ def _read_list(root: Path, split: str) -> set[str]:
         if count > 1:
             raise InputError(f"{path}: id '{id}' stands there {count} times; keep it once.")
     return set(ids)
-
-
-def _union(lists: Mapping[str, set[str]], splits: Sequence[str]) -> set[str]:
-    for split in splits:
-        if split not in lists:
-            raise InputError(f"Masks of split '{split}' are needed; add it to the splits to read.")
-    return set().union(*(lists[split] for split in splits))
-
-
-def _members(
-    lists: Mapping[str, set[str]], shown: Iterable[str], limits: Mapping[str, int]
-) -> dict[str, tuple[str, ...]]:
-    """Splits of each kept photograph, in the order they were asked for."""
-    for split in limits:
-        if split not in lists:
-            raise InputError(f"A limit is set for '{split}'; add it to the splits or take it off.")
-    found: dict[str, tuple[str, ...]] = {}
-    for split, ids in lists.items():
-        for id in limited(ids.intersection(shown), limits.get(split)):
-            found[id] = (*found.get(id, ()), split)
-    return found
 
 
 def _read_labels(
@@ -215,17 +216,6 @@ def _object_names(path: Path, full: Sequence[str]) -> set[str]:
             "or list all classes in classes.txt."
         )
     return names
-
-
-def _check_splits(
-    root: Path, lists: Mapping[str, set[str]], kept: Iterable[str], wanted: Sequence[str]
-) -> None:
-    for split, ids in lists.items():
-        if ids.isdisjoint(kept):
-            raise InputError(
-                f"{_list_path(root, split)}: no photograph shows any of {', '.join(wanted)}; "
-                "ask for other classes or another split."
-            )
 
 
 def _require(folder: Path, ids: Sequence[str], suffix: str) -> None:

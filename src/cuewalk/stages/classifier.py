@@ -18,10 +18,10 @@ from cuewalk.classifier.training import (
     as_row,
     train,
 )
-from cuewalk.datasets.record import Record, read_index
+from cuewalk.datasets.record import Record
 from cuewalk.explain.support import patch_convolution
 from cuewalk.stages.networks import image_loader, prepare, save_model
-from cuewalk.stages.rows import class_indices, read_classes, with_role
+from cuewalk.stages.rows import class_indices, read_classes, records_by_id, with_role
 from cuewalk.stages.runner import Job, log, main, progress
 
 
@@ -30,7 +30,7 @@ def run(job: Job) -> int:
     device = prepare(job)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
     classes = read_classes(job.input("classes"))
-    learning = with_role(read_index(job.input("index")), "train")
+    learning = with_role(list(records_by_id(job).values()), "train")
 
     torch.manual_seed(seed)
     learns = job.cfg["classifier"]["training"]["epochs"] > 0

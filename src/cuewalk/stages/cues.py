@@ -17,7 +17,7 @@ from cuewalk.stages.runner import Job, main, progress
 
 
 def run(job: Job) -> int:
-    """Write output `cues`; cfg: cues, shards."""
+    """Write output `cues`; cfg: cues."""
     device = prepare(job)
     cfg = job.cfg["cues"]
     model, about = load_classifier(job.input("model"))

@@ -14,7 +14,7 @@ from cuewalk.stages.runner import Job, main, progress
 def run(job: Job) -> int:
     """Write output `predictions`: logits (n, 2, classes) of the shard's `evaluate` photographs.
 
-    cfg: shards. Of each photograph as it is, and of its mirror image.
+    No settings. Of each photograph as it is, and of its mirror image.
     """
     device = prepare(job)
     model, about = load_classifier(job.input("model"))

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from cuewalk.artifacts.store import NO_CLASS
-from cuewalk.datasets.listing import part_of
 from cuewalk.datasets.record import Record, Truth, read_index, read_truth, shard_of
 from cuewalk.datasets.truth import load_truth
 from cuewalk.stages.runner import Job
@@ -29,20 +28,17 @@ def with_role(records: Sequence[Record], role: str) -> list[Record]:
     return [record for record in records if role in record.splits]
 
 
-def shard_records(job: Job) -> list[Record]:
-    """The photographs of the job's shard, sorted by id."""
-    part, number = job.shard.rsplit("-", 1)
-    shards = job.cfg["shards"][part]
-    return [
-        record
-        for record in read_index(job.input("index"))
-        if part_of(record.splits) == part and shard_of(record.id, shards) == int(number)
-    ]
-
-
 def records_by_id(job: Job) -> dict[str, Record]:
-    """Every photograph of the run by its id."""
-    return {record.id: record for record in read_index(job.input("index"))}
+    """Every photograph of the job's index, or indexes, by its id, in order of the ids."""
+    records = [record for path in job.inputs["index"] for record in read_index(path)]
+    return {record.id: record for record in sorted(records, key=lambda record: record.id)}
+
+
+def shard_records(job: Job) -> list[Record]:
+    """The photographs of the job's shard, whose index may hold those of others too."""
+    part, number = job.shard.rsplit("-", 1)
+    shards = job.dataset["shards"][part]
+    return [r for r in records_by_id(job).values() if shard_of(r.id, shards) == int(number)]
 
 
 def class_indices(record: Record, classes: Sequence[str]) -> list[int]:
@@ -78,7 +74,8 @@ class TruthReader:
         self.root = job.root
         self.wanted = read_classes(job.input("classes"))
         self.mask_ids = read_mask_ids(job.input("classes"))
-        self.truths: dict[str, Truth] = {t.id: t for t in read_truth(job.input("truth"))}
+        truths = [truth for path in job.inputs["truth"] for truth in read_truth(path)]
+        self.truths: dict[str, Truth] = {truth.id: truth for truth in truths}
 
     def __contains__(self, photograph: str) -> bool:
         return photograph in self.truths

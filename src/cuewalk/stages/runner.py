@@ -35,7 +35,7 @@ class Job:
     Attributes:
         cfg: the config sections that the rule passes, by name; nothing else may shape the result.
         compute: config section `compute`: how to run, never what.
-        root: folder that the paths in index.csv and truth.csv are relative to.
+        root: folder that the paths of photographs and masks are relative to.
         inputs: name -> paths, as the rule lists them.
         outputs: name -> path.
         shard: which shard, "" for stages that are not cut into shards.
@@ -44,6 +44,8 @@ class Job:
         data: digest of the photographs, labels and masks that it reads, or "none".
         wanted: what the whole run is to make, as in `tables` and `explain.methods`: a reason to
             refuse early what a later stage could not do, never to compute anything else.
+        dataset: config section `dataset`, with `shards`: which photographs a shard has. What
+            follows from it stands in `data`, so that no name of a list is a reason to compute.
     """
 
     cfg: dict[str, Any]
@@ -56,6 +58,7 @@ class Job:
     code: str = ""
     data: str = "none"
     wanted: dict[str, list[str]] = field(default_factory=dict)
+    dataset: dict[str, Any] = field(default_factory=dict)
 
     def input(self, name: str) -> Path:
         """The only path of an input."""
@@ -85,6 +88,7 @@ def main(module: str, stage: Stage) -> None:
         code=arguments.code,
         data=arguments.data,
         wanted=json.loads(os.environ.get("CUEWALK_WANTED", "{}")),
+        dataset=json.loads(os.environ.get("CUEWALK_DATASET", "{}")),
     )
     started = time.monotonic()
     try:
