@@ -13,21 +13,28 @@ def memory(tmp_path: Path) -> Path:
     return tmp_path / "memory.json"
 
 
-def write(path: Path, text: str, seconds: int = 1) -> Path:
+def write(path: Path, text: str, seconds: int = 1) -> str:
     path.write_text(text)
     os.utime(path, (seconds, seconds))
-    return path
+    return str(path)
 
 
 def test_content_counts_and_not_time_or_place(tmp_path: Path, memory: Path) -> None:
-    digests = FileDigests(memory)
     one, other = write(tmp_path / "a", "x", 1), write(tmp_path / "b", "x", 2)
-    first = digests[one]
-    assert first == digests[other]
+    first = FileDigests(memory)[one]
+    assert first == FileDigests(memory)[other]
     os.utime(one, (9, 9))
-    assert digests[one] == first
-    write(one, "y", 10)
-    assert digests[one] != first
+    assert FileDigests(memory)[one] == first
+    write(tmp_path / "a", "y", 10)
+    assert FileDigests(memory)[one] != first
+
+
+def test_a_file_is_looked_at_once(tmp_path: Path, memory: Path) -> None:
+    digests = FileDigests(memory)
+    path = write(tmp_path / "a", "x", 1)
+    first = digests[path]
+    write(tmp_path / "a", "y", 2)
+    assert digests[path] == first
 
 
 def test_a_known_file_is_not_read_again(
@@ -42,10 +49,10 @@ def test_a_known_file_is_not_read_again(
 
 
 def test_a_missing_file_says_so_and_is_not_remembered(tmp_path: Path, memory: Path) -> None:
-    digests = FileDigests(memory)
-    assert digests[tmp_path / "a"] == MISSING
+    path = str(tmp_path / "a")
+    assert FileDigests(memory)[path] == MISSING
     write(tmp_path / "a", "x")
-    assert digests[tmp_path / "a"] != MISSING
+    assert FileDigests(memory)[path] != MISSING
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00"])

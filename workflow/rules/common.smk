@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -171,35 +172,41 @@ DRAWN = (
 )
 
 
-def data(listed, masks=False):
-    """Digest of some photographs, with their labels and, if asked for, masks."""
+@cache
+def data(name, masks=False):
+    """Digest of the photographs of a shard or index, with their labels and, if asked for, masks."""
+    return data_of(INDEXED.get(name) or SHARDED[name], masks=masks)
+
+
+def data_of(listed, masks=False):
+    """The same of any photographs."""
     return data_digest(config["dataset"], ROOT, listed, FILES, masks=masks, drawn=DRAWN)
 
 
 def data_of_index(wildcards):
     """Digest of an index's photographs and labels."""
-    return data(INDEXED[wildcards.index])
+    return data(wildcards.index)
 
 
 def data_of_index_with_masks(wildcards):
     """The same, with ground truth."""
-    return data(INDEXED[wildcards.index], masks=True)
+    return data(wildcards.index, masks=True)
 
 
 def data_of_shard(wildcards):
     """Digest of a shard's photographs and labels."""
-    return data(SHARDED[wildcards.shard])
+    return data(wildcards.shard)
 
 
 def data_of_shard_with_masks(wildcards):
     """The same, with ground truth."""
-    return data(SHARDED[wildcards.shard], masks=True)
+    return data(wildcards.shard, masks=True)
 
 
-DATA_OF_TRAIN = data([one for one in LISTED if "train" in one.roles])
+DATA_OF_TRAIN = data_of([one for one in LISTED if "train" in one.roles])
 DATA_OF_CLASSES = digest_of({"names": CLASSES.names, "mask_ids": CLASSES.mask_ids})
-for listed in SHARDED.values():
-    data(listed, masks=True)
+for shard in SHARDS:
+    data(shard, masks=True)
 FILES.save()
 
 

@@ -16,7 +16,7 @@ MISSING = "missing"
 
 
 class FileDigests:
-    """Looks digests up, reading only what changed since `save`.
+    """Looks digests up, reading only what changed since `save`, and each file but once.
 
     Args:
         memory: JSON file that keeps what is known; made on `save`, ignored if unreadable.
@@ -25,19 +25,25 @@ class FileDigests:
     def __init__(self, memory: Path) -> None:
         self.memory = memory
         self.known: dict[str, list[Any]] = _read(memory)
+        self.found: dict[str, str] = {}
         self.changed = False
 
-    def __getitem__(self, path: Path) -> str:
+    def __getitem__(self, path: str) -> str:
         """SHA-256 of a file's content, or `MISSING`: whoever reads the file will say more."""
+        if path not in self.found:
+            self.found[path] = self._look_up(path)
+        return self.found[path]
+
+    def _look_up(self, path: str) -> str:
         try:
-            status = path.stat()
+            status = Path(path).stat()
         except OSError:
             return MISSING
-        key, now = str(path), [status.st_size, status.st_mtime_ns]
-        if self.known.get(key, [])[:2] != now:
-            self.known[key] = [*now, hashlib.sha256(path.read_bytes()).hexdigest()]
-            self.changed = True
-        return str(self.known[key][2])
+        now = [status.st_size, status.st_mtime_ns]
+        if self.known.get(path, [])[:2] != now:
+            content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+            self.known[path], self.changed = [*now, content], True
+        return str(self.known[path][2])
 
     def save(self) -> None:
         """Keep what was learnt; a folder that can't be written to costs only time."""

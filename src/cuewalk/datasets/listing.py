@@ -41,15 +41,15 @@ class Listed:
     Attributes:
         id: its name.
         roles: of train, select and evaluate, those whose list names it.
-        files: what labels and pixels come from.
-        masks: its ground truth, where some role needs it.
+        files: what labels and pixels come from, POSIX style, relative to the data set's root.
+        masks: its ground truth, where some role needs it, in the same way.
         labels: where the lists tell them.
     """
 
     id: str
     roles: tuple[str, ...]
-    files: tuple[Path, ...]
-    masks: tuple[Path, ...] = ()
+    files: tuple[str, ...]
+    masks: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
 
     @property
@@ -123,8 +123,8 @@ def data_digest(
         drawn: what the built-in data are drawn from.
     """
 
-    def content(paths: Sequence[Path]) -> list[list[str]]:
-        return [[path.relative_to(root).as_posix(), files[path]] for path in paths]
+    def content(paths: Sequence[str]) -> list[list[str]]:
+        return [[path, files[f"{root}/{path}"]] for path in paths]
 
     photographs = [
         [one.id, one.roles, one.labels, content(one.files), content(one.masks) if masks else []]
@@ -165,11 +165,11 @@ def _shapes(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
 
 def _voc(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
     lists = read_lists(root, sorted(set(_named(dataset).values())))
-    common = (root / "classes.txt",) if (root / "classes.txt").exists() else ()
+    common = ("classes.txt",) if (root / "classes.txt").exists() else ()
     for id, roles in _roles(dataset, lists).items():
-        files = (root / "JPEGImages" / f"{id}.jpg", root / "Annotations" / f"{id}.xml")
+        files = (f"JPEGImages/{id}.jpg", f"Annotations/{id}.xml")
         judged = {"select", "evaluate"} & set(roles)
-        masks = (root / dataset["masks"] / f"{id}.png",) if judged else ()
+        masks = (f"{dataset['masks']}/{id}.png",) if judged else ()
         yield Listed(id, roles, (*files, *common), masks)
 
 
@@ -177,11 +177,11 @@ def _imagenet(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
     labels = None if dataset["labels"] is None else Path(dataset["labels"])
     found = list_imagenet(root, dataset["evaluate"], labels)
     for id in limited(found.paths, dataset["limit"]):
-        yield Listed(id, ("evaluate",), (found.paths[id],), labels=(found.labels[id],))
+        path = found.paths[id].relative_to(root).as_posix()
+        yield Listed(id, ("evaluate",), (path,), labels=(found.labels[id],))
 
 
 def _imagenet_segmentation(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
     # All photographs lie in one file, and nothing tells them apart from outside.
-    file = (root / FILE,)
     for id in limited(numbers(root), dataset["limit"]):
-        yield Listed(id, ("evaluate",), file, file)
+        yield Listed(id, ("evaluate",), (FILE,), (FILE,))
