@@ -16,7 +16,7 @@ rule perturbation:
         ENVIRONMENT
     threads: 1
     params:
-        cfg=cfg(),
+        cfg=cfg("seed"),
         code=code("perturbation"),
         data=data_of_shard,
     shell:

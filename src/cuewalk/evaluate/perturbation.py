@@ -24,8 +24,8 @@ def removal_order(maps: Tensor, positive: bool) -> Tensor:
     """Rank the pixels of each map.
 
     Equal values are taken in pixel order, row by row, in both directions. Bilinear maps have many:
-    half a token along the border is constant. A constant map removes the same pixels in both
-    directions, as the released code's NaN maps do; count those (`explanation.is_constant`).
+    half a token along the border is constant. A constant map would remove the same pixels in both
+    directions, as the released code's NaN maps do: find those with `explanation.is_constant`.
 
     Args:
         maps: (M, H, W), any real values.

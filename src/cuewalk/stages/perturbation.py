@@ -1,6 +1,6 @@
 """Stage `perturbation`: blacken pixels in the order of a method's maps and ask again (table 2)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from cuewalk.classifier.images import normalise
 from cuewalk.evaluate.curves import LEVELS
 from cuewalk.evaluate.explanation import evaluated_map
 from cuewalk.evaluate.perturbation import FRACTIONS, perturbed, removal_order
+from cuewalk.explain.chance import random
 from cuewalk.stages.networks import load_classifier, network_input, prepare
 from cuewalk.stages.rows import batches, present, records_by_id
 from cuewalk.stages.runner import Job, main, progress
@@ -21,7 +22,7 @@ DIRECTIONS = ("negative", "positive")
 
 
 def run(job: Job) -> int:
-    """Write output `perturbation`; no settings.
+    """Write output `perturbation`; cfg: seed, of what takes the place of a constant map.
 
     Arrays, a row per photograph: `class_id` and `constant` (n, S) as in `explanations`; `top` int32
     and `logit` float32, both (n, S, directions, 10): the class of the highest logit and the
@@ -42,7 +43,9 @@ def run(job: Job) -> int:
         images = network_input(job, [records[maps.ids[row]] for row in rows], size).to(device)
         for row, image in zip(rows, images, strict=True):
             classes = present(class_id[row])
-            of_slot = _logits(model, image, maps.arrays["map"][row, : len(classes)], batch)
+            found = {name: maps.arrays[name][row, : len(classes)] for name in ("map", "constant")}
+            planes = ranked_maps(model, image, found, classes, job.cfg["seed"])
+            of_slot = _logits(model, image, planes, batch)
             for slot, label in enumerate(classes):
                 answers = np.concatenate([np.tile(whole[row], (2, 1, 1)), of_slot[slot]], axis=1)
                 top[row, slot], logit[row, slot] = answers.argmax(-1), answers[..., label]
@@ -53,19 +56,44 @@ def run(job: Job) -> int:
     return len(maps.ids)
 
 
+def ranked_maps(
+    model: VisionTransformer,
+    image: Tensor,
+    found: Mapping[str, np.ndarray],
+    classes: Sequence[int],
+    seed: int,
+) -> np.ndarray:
+    """The map that ranks the pixels for each explained class, float32 (S, H, W).
+
+    A constant map ranks none of them, so it scores what method `random` would.
+
+    Args:
+        model: the network that was explained.
+        image: (3, H, W) in [0, 1].
+        found: a method's `map` (S, h, w) and `constant` (S,).
+        classes: S class indices.
+        seed: of the chance maps.
+    """
+    size = (image.shape[-2], image.shape[-1])
+    planes = evaluated_map(found["map"], size)
+    if found["constant"].any():
+        asked = torch.tensor(classes, device=image.device)[:, None]
+        chance = random(model, normalise(image)[None], asked, seed=seed)[:, 0].float()
+        planes[found["constant"]] = evaluated_map(chance.cpu().numpy(), size)[found["constant"]]
+    return planes
+
+
 def _logits(
-    model: VisionTransformer, image: Tensor, grids: np.ndarray, batch: int
+    model: VisionTransformer, image: Tensor, planes: np.ndarray, batch: int
 ) -> Sequence[np.ndarray]:
-    """Logits (directions, 9, classes) for each map (S, h, w) of a photograph (3, size, size).
+    """Logits (directions, 9, classes) for each map (S, H, W) of a photograph (3, H, W).
 
     Equal maps are tried once: a method that ignores the class has but one.
     """
-    keys = [grid.tobytes() for grid in grids]
+    keys = [plane.tobytes() for plane in planes]
     distinct = list(dict.fromkeys(keys))
-    height, width = image.shape[-2:]
-    different = np.stack([grids[keys.index(key)] for key in distinct])
-    planes = evaluated_map(different, (height, width))
-    shown = torch.from_numpy(planes).to(image.device)
+    shown = torch.from_numpy(np.stack([planes[keys.index(key)] for key in distinct]))
+    shown = shown.to(image.device)
     orders = torch.stack([removal_order(shown, d == "positive") for d in DIRECTIONS], 1)
     parts = []
     with torch.no_grad():
