@@ -29,5 +29,9 @@ rule all:
         targets(),
 
 
+onstart:
+    check_writable()
+
+
 onsuccess:
     print_summary()

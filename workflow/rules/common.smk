@@ -249,6 +249,17 @@ def targets():
     return found
 
 
+def check_writable():
+    """Refuse before the first job what every job would fail at."""
+    place = Path(RUN)
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        raise WorkflowError(
+            f"{place}: cannot be written to; change that or run somewhere else."
+        )
+
+
 def print_summary():
     """The closing table, and where the products lie."""
     from cuewalk.summary import print_run

@@ -1,6 +1,7 @@
 """Artefacts appear whole or not at all: written under a temporary name, then renamed."""
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -39,3 +40,28 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes of this host left of an artefact under temporary names.
+
+    Those of living processes stay, and those of other hosts, of whose processes nothing is known.
+    """
+    name = re.compile(rf"\.{re.escape(f'{path.name}.{socket.gethostname()}')}\.(\d+)\.tmp")
+    for temporary in path.parent.glob(f".{path.name}.*.tmp"):
+        found = name.fullmatch(temporary.name)
+        if found and not _lives(int(found[1])):
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

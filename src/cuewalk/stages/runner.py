@@ -21,9 +21,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from cuewalk.artifacts.atomic import atomic_file
+from cuewalk.artifacts.atomic import atomic_file, remove_leftovers
 from cuewalk.artifacts.code import code_digest
-from cuewalk.errors import InputError
+from cuewalk.errors import InputError, disk_sentence
 
 log = logging.getLogger("cuewalk")
 
@@ -92,11 +92,16 @@ def main(module: str, stage: Stage) -> None:
     )
     started = time.monotonic()
     try:
+        for path in (*job.outputs.values(), arguments.receipt):
+            remove_leftovers(path)
         images = stage(job)
     except InputError as error:
         log.error("%s", error)
         sys.exit(f"cuewalk: {error}")
     except Exception as error:
+        if sentence := disk_sentence(error):
+            log.error("%s", sentence)
+            sys.exit(f"cuewalk: {arguments.receipt.parent}: {sentence}")
         log.error("%s", traceback.format_exc())
         sys.exit(
             f"cuewalk: stage {module.rsplit('.', 1)[-1]} failed with "
@@ -121,6 +126,7 @@ def _parse() -> argparse.Namespace:
 
 def _log_to(path: Path, shard: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    logging.raiseExceptions = False  # a full disk is reported once, by the stage
     logging.basicConfig(
         filename=path,
         filemode="w",
