@@ -9,6 +9,7 @@ can be traced to both.
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -140,7 +141,9 @@ def _stores(files: Mapping[str, str]) -> list[str]:
 
 def _decode(path: Path) -> Store | None:
     try:
-        return read_store(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # zarr tells of what it does not recognise
+            return read_store(path)
     except Exception:  # damaged bytes make zarr and its codecs raise whatever they like
         return None
 

@@ -5,6 +5,7 @@ Nothing here imports torch before it is needed, which is for one picture of `sho
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,17 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
-from cuewalk.audit.folder import load, runs_in
+from cuewalk.audit.folder import load, one_run, runs_in
 from cuewalk.audit.judge import judge
-from cuewalk.audit.table import Judged, all_ok, as_json, print_table
+from cuewalk.audit.table import (
+    Judged,
+    all_ok,
+    as_json,
+    print_differences,
+    print_table,
+    print_traces,
+)
+from cuewalk.audit.trace import follow
 from cuewalk.errors import InputError
 
 FOLDER = click.Path(path_type=Path)
@@ -54,6 +63,54 @@ def audit(results: Path, *, machine: bool) -> None:
     else:
         print_table(judged, output_console())
     sys.exit(0 if all_ok(judged) else 1)
+
+
+@main.command()
+@click.argument("results", type=FOLDER)
+@click.argument("photograph", metavar="ID")
+@click.option("--output", type=FOLDER, default="panel.png", help="Where the picture goes.")
+@click.option("--root", type=FOLDER, help="Where the photographs lie now, if they were moved.")
+@click.option("--affinity/--no-affinity", default=True, help="It takes some seconds to compute.")
+def show(
+    results: Path, photograph: str, output: Path, root: Path | None, *, affinity: bool
+) -> None:
+    """Follow one photograph through all stages of a run, in numbers and as a picture.
+
+    RESULTS is a run's folder, ID the photograph's name in dataset/index.csv. Digests are of the
+    photograph's row in each store. Exit status: 0 if all of it is what the receipts say, 1 if not.
+    """
+    # Matplotlib takes a second to load.
+    panel = import_module("cuewalk.audit.panel")
+    run = load(one_run(results))
+    traces = follow(run, photograph)
+    print_traces(photograph, traces, output_console())
+    kept = panel.Kept(run, photograph, traces, root)
+    panel.write_panel(kept.panel(_affinity() if affinity else None), output)
+    click.echo(f"picture  {output}")
+    sys.exit(0 if all(trace.same for trace in traces) else 1)
+
+
+@main.command()
+@click.argument("run_a", type=FOLDER)
+@click.argument("run_b", type=FOLDER)
+@click.option("--json", "machine", is_flag=True, help="Print JSON instead of tables.")
+def diff(run_a: Path, run_b: Path, *, machine: bool) -> None:
+    """Tell in which settings, code, libraries, photographs and figures two runs differ.
+
+    RUN_A and RUN_B are folders of runs. Exit status: 0 if in none, 1 if in some.
+    """
+    compare = import_module("cuewalk.audit.compare").compare
+    folders = [one_run(run_a), one_run(run_b)]
+    found = compare(*map(load, folders))
+    if machine:
+        click.echo(json.dumps(vars(found), indent=1))
+    else:
+        print_differences(found, [str(folder) for folder in folders], output_console())
+    sys.exit(0 if found.same else 1)
+
+
+def _affinity() -> Any:
+    return import_module("cuewalk.audit.affinity").photograph_affinity
 
 
 def output_console() -> Console:

@@ -1,5 +1,6 @@
 """Judgements as people and programs read them: one table, or JSON."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from cuewalk.audit.judge import Judgement, Verdict
 from cuewalk.audit.mend import afterwards, as_typed, command
+from cuewalk.audit.trace import Trace
 
 COLOURS = {
     Verdict.OK: "green",
@@ -19,6 +21,9 @@ COLOURS = {
     Verdict.STALE: "yellow",
     Verdict.ORPHAN: "cyan",
 }
+
+SHOWN = 40
+"""Rows of one table of differences."""
 
 Judged = Mapping[Path, Sequence[Judgement]]
 """Folder of a run -> judgements of everything in it."""
@@ -75,6 +80,52 @@ def print_table(judged: Judged, console: Console) -> None:
         for line in lines:
             # Not wrapped, so that it can be copied.
             console.print(f"    {escape(line)}", soft_wrap=True, highlight=False)
+
+
+def print_traces(id: str, traces: Sequence[Trace], console: Console) -> None:
+    """What a run keeps of one photograph, artefact by artefact."""
+    table = Table(title=escape(id), title_justify="left")
+    for name in ("stage", "artefact", "digest", "values"):
+        table.add_column(name, overflow="fold")
+    for trace in traces:
+        changed = "gone or unreadable" if not trace.now else f"changed, now {trace.now}"
+        digest = (
+            f"[green]{trace.digest}[/green]"
+            if trace.same
+            else f"{trace.digest} [red]{changed}[/red]"
+        )
+        values = "\n".join(f"{name}: {value}" for name, value in trace.values.items())
+        table.add_row(trace.stage, escape(trace.path), digest, escape(values))
+    console.print(table)
+
+
+def print_differences(found: Any, names: Sequence[str], console: Console) -> None:
+    """What two runs differ in, a table for each kind of thing.
+
+    Args:
+        found: a `compare.Comparison`.
+        names: of the two runs.
+        console: where to print.
+    """
+    if found.same:
+        console.print("No difference in settings, code, libraries, photographs and figures.")
+    for kind, rows in vars(found).items():
+        if not rows:
+            continue
+        table = Table(title=kind, title_justify="left")
+        for name in (kind, *names):
+            table.add_column(escape(name), overflow="fold")
+        for name, a, b in rows[:SHOWN]:
+            table.add_row(escape(name), *(escape(_in_short(value)) for value in (a, b)))
+        console.print(table)
+        if len(rows) > SHOWN:
+            console.print(f"and {len(rows) - SHOWN} more; --json tells all")
+
+
+def _in_short(value: Any) -> str:
+    """A digest in its first digits; what is not there as nothing."""
+    text = "" if value is None else str(value)
+    return text[:12] if re.fullmatch(r"[0-9a-f]{64}", text) else text
 
 
 def _cells(folder: Path, verdict: Verdict, name: str, text: str) -> list[str]:
