@@ -98,25 +98,37 @@ def _gather(
 
 
 def _figures(a: Run, b: Run) -> Iterator[Row]:
+    """Cells that differ; of rows that only one of the runs has, that they are there."""
     ours, theirs = _tables(a), _tables(b)
-    for name in sorted(ours.keys() & theirs.keys()):
-        yield from differences(_values(name, ours[name]), _values(name, theirs[name]))
+    for name in (name for name in ours if name in theirs):
+        first, second = _rows(name, ours[name]), _rows(name, theirs[name])
+        for key in dict.fromkeys([*first, *second]):
+            if key in first and key in second:
+                yield from differences(first[key], second[key], f"{name}: {key}")
+            else:
+                there = ["a row" if key in some else None for some in (first, second)]
+                yield f"{name}: {key}", there[0], there[1]
 
 
 def _tables(run: Run) -> dict[str, pd.DataFrame]:
-    paths = (run.folder / "metrics").glob("*.csv")
-    return {path.stem: read_table(path) for path in paths}
+    """The run's tables of figures by name, the known ones first."""
+    found = {path.stem: path for path in sorted((run.folder / "metrics").glob("*.csv"))}
+    return {name: read_table(found[name]) for name in (*KEYS, *found) if name in found}
 
 
-def _values(name: str, table: pd.DataFrame) -> dict[str, Any]:
-    """Table, key columns and column -> value, of every cell that is there."""
+def _rows(name: str, table: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """What tells a row apart -> its figures by column; empty cells left out."""
     text = [column for column in table if not pd.api.types.is_numeric_dtype(table[column])]
     keys = [key for key in KEYS.get(name, text) if key in table]
-    found = {}
-    for row in table.to_dict("records"):
-        key = ", ".join(f"{row[k]:g}" if isinstance(row[k], float) else str(row[k])
-                        for k in keys if pd.notna(row[k]))  # fmt: skip
-        for column, value in row.items():
-            if column not in (*keys, SPEED) and pd.notna(value):
-                found[f"{name}: {key}: {column}"] = value
-    return found
+    return {
+        ", ".join(_short(row[key]) for key in keys if pd.notna(row[key])): {
+            str(column): value
+            for column, value in row.items()
+            if column not in (*keys, SPEED) and pd.notna(value)
+        }
+        for row in table.to_dict("records")
+    }
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -99,7 +99,7 @@ def _judgement(run: Run, artefact: Artefact) -> Judgement:
             more = f" and {len(gone) - 1} more files are" if len(gone) > 1 else " is"
             own.settle(Verdict.MISSING, f"{path}/{gone[0]}{more} gone")
     for path, output in outputs.items():
-        if differing := run.differing(path, output):
+        if own.verdict is Verdict.OK and (differing := run.differing(path, output)):
             own.settle(Verdict.MODIFIED, bytes_reason(run, path, output, differing))
     return own
 
