@@ -7,7 +7,7 @@ import pytest
 from made_runs import CFG, finish, make_run, provenance, store, write_text
 
 from cuewalk.artifacts import origin
-from cuewalk.artifacts.code import code_digest, code_parts
+from cuewalk.artifacts.code import code_digest, code_parts, imported_modules
 from cuewalk.artifacts.content import MISSING, describe
 from cuewalk.artifacts.receipts import DamagedError, claimed_by, read_receipt, write_receipt
 from cuewalk.artifacts.reuse import run_folder
@@ -127,6 +127,13 @@ def test_what_a_receipt_tells_of_code_and_settings(run: Path):
     assert receipt["device"] == "cpu"
     assert receipt["reused_from"] is None
     assert receipt["images_per_second"] == pytest.approx(2 / 1.5, abs=1e-3)
+
+
+def test_how_a_receipt_is_written_is_no_code_of_a_stage():
+    modules = imported_modules("cuewalk.stages.labels")
+    assert "cuewalk.stages.runner" in modules
+    about = ("provenance", "receipts", "reuse", "content", "origin")
+    assert not {name for name in modules if name.rsplit(".", 1)[-1] in about}
 
 
 def test_files_that_settings_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
