@@ -122,9 +122,10 @@ def stage_table(folder: Path) -> Table:
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage, jobs in receipts.sort_values("finished").groupby("stage", sort=False):
         seconds, images = jobs["seconds"].sum(), jobs["images"].sum()
+        reused = jobs["reused_from"].notna().sum()
         table.add_row(
             str(stage),
-            str(len(jobs)),
+            f"{len(jobs)} ({reused} reused)" if reused else str(len(jobs)),
             f"{images:.0f}",
             f"{seconds:.1f}",
             f"{images / max(seconds, 1e-9):.1f}",

@@ -105,7 +105,9 @@ FILES = [
 ]
 RECEIPT_KEYS = {
     "stage", "shard", "cfg", "code", "data", "images", "seconds", "images_per_second",
-    "peak_memory_mb", "threads", "host", "python", "finished",
+    "peak_memory_mb", "threads", "host", "python", "finished", "format", "modules", "libraries",
+    "templates", "named_files", "inputs", "outputs", "product", "root", "seed", "commit", "device",
+    "reused_from", "digest",
 }  # fmt: skip
 
 

@@ -56,6 +56,8 @@ def killed_when(path: Path):
 
 
 def test_killed_training_goes_on(tmp_path, monkeypatch):
+    # Else the second run would take the weights of the first.
+    monkeypatch.setitem(runs.ENVIRONMENT, "CUEWALK_REUSE", "0")
     write_voc(tmp_path / "voc")
     whole, cut = (merge_config(OVERLAY, {"run": name}) for name in ("whole", "cut"))
     listed = Run(tmp_path, whole)

@@ -26,13 +26,30 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def code_digest(*modules: str) -> str:
     """Hex digest of modules (dotted, within the package) and all they import from the package."""
-    modules = tuple(sorted(set().union(*map(imported_modules, modules))))
-    lines = [f"{name} {_tree_digest(name)}" for name in modules]
-    # A template counts as code of the modules beside it.
-    templates = {t for name in modules for t in _path(name).parent.glob("*.j2")}
-    lines += [f"{name} {number}" for name, number in sorted(library_versions(*modules).items())]
-    lines += [f"{t.name} {hashlib.sha256(t.read_bytes()).hexdigest()}" for t in sorted(templates)]
+    parts = code_parts(*modules)
+    lines = [
+        f"{name} {number}"
+        for part in ("modules", "libraries", "templates")
+        for name, number in sorted(parts[part].items())
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def code_parts(*modules: str) -> dict[str, dict[str, str]]:
+    """What `code_digest` is made of, so that one can tell which part changed.
+
+    Returns:
+        `modules`: name -> digest of its syntax tree; `libraries`: import name -> version;
+        `templates`: file name -> digest.
+    """
+    names = sorted(set().union(*map(imported_modules, modules)))
+    # A template counts as code of the modules beside it.
+    templates = {t for name in names for t in _path(name).parent.glob("*.j2")}
+    return {
+        "modules": {name: _tree_digest(name) for name in names},
+        "libraries": library_versions(*names),
+        "templates": {t.name: hashlib.sha256(t.read_bytes()).hexdigest() for t in templates},
+    }
 
 
 def imported_modules(module: str) -> set[str]:

@@ -30,7 +30,7 @@ _NEUTRAL_PALETTE = np.vstack([_PALETTE[:255], NEUTRAL]).astype(np.uint8)
 
 @dataclass(frozen=True)
 class Panel:
-    """What the stages made of one photograph.
+    """What the stages made of one photograph; None where a stage had no part in it.
 
     Attributes:
         id: of the photograph.
@@ -43,18 +43,20 @@ class Panel:
         walked: float (K, H, W) in [0, 1], the planes after the walk.
         mask: uint8 (H, W), ids of the data set.
         truth: uint8 (H, W), ids of the data set, 255 void.
+        affinity: float (g, g) in [0, 1], mean affinity of each cell to those around it.
     """
 
     id: str
     labels: Sequence[str]
     image: NDArray[np.uint8]
     cues: NDArray[np.floating[Any]]
-    foreground: NDArray[np.floating[Any]]
-    background: NDArray[np.floating[Any]]
-    label: NDArray[np.uint8]
-    walked: NDArray[np.floating[Any]]
-    mask: NDArray[np.uint8]
-    truth: NDArray[np.uint8]
+    foreground: NDArray[np.floating[Any]] | None
+    background: NDArray[np.floating[Any]] | None
+    label: NDArray[np.uint8] | None
+    walked: NDArray[np.floating[Any]] | None
+    mask: NDArray[np.uint8] | None
+    truth: NDArray[np.uint8] | None
+    affinity: NDArray[np.floating[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,25 +76,35 @@ def choose(ids: Sequence[str], number: int) -> list[str]:
 
 
 def pictures(panel: Panel) -> Iterator[list[Picture]]:
-    """The steps of a panel in order, each a list of pictures: one, or one per class for the cue."""
+    """The steps of a panel in order, each a list of pictures: one, or one per class for the cue.
+
+    A step that there is nothing of is left out.
+    """
     size = (round(HEIGHT * panel.image.shape[1] / panel.image.shape[0]), HEIGHT)
     photograph = Image.fromarray(panel.image).resize(size, Image.Resampling.LANCZOS)
 
-    def heat(caption: str, values: NDArray[np.floating[Any]]) -> Picture:
-        return Picture(caption, _jpeg(_heat(photograph, values)))
+    def heat(caption: str, values: NDArray[np.floating[Any]] | None) -> list[Picture]:
+        return [] if values is None else [Picture(caption, _jpeg(_heat(photograph, values)))]
 
-    def ids(caption: str, values: NDArray[np.uint8], palette: NDArray[np.uint8]) -> Picture:
-        return Picture(caption, _png(values, size, palette))
+    def ids(
+        caption: str, values: NDArray[np.uint8] | None, palette: NDArray[np.uint8]
+    ) -> list[Picture]:
+        return [] if values is None else [Picture(caption, _png(values, size, palette))]
 
-    yield [Picture("photograph", _jpeg(photograph))]
+    walked = None if panel.walked is None else panel.walked.max(axis=0, initial=0)
     named = zip(panel.labels, panel.cues, strict=True)
-    yield [heat(f"cue: {name}", cue) for name, cue in named]
-    yield [heat("confident foreground", panel.foreground)]
-    yield [heat("confident background", panel.background)]
-    yield [ids("label grid", panel.label, _NEUTRAL_PALETTE)]
-    yield [heat("walked", panel.walked.max(axis=0, initial=0))]
-    yield [ids("mask", panel.mask, _PALETTE)]
-    yield [ids("truth", panel.truth, _PALETTE)]
+    steps = [
+        [Picture("photograph", _jpeg(photograph))],
+        [picture for name, cue in named for picture in heat(f"cue: {name}", cue)],
+        heat("confident foreground", panel.foreground),
+        heat("confident background", panel.background),
+        ids("label grid", panel.label, _NEUTRAL_PALETTE),
+        heat("affinity", panel.affinity),
+        heat("walked", walked),
+        ids("mask", panel.mask, _PALETTE),
+        ids("truth", panel.truth, _PALETTE),
+    ]
+    yield from (step for step in steps if step)
 
 
 def shown_labels(panels: Sequence[Panel], classes: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,5 +1,7 @@
 """From the rows of a store to maps at the size of the photograph."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cuewalk.artifacts.store import Store
@@ -17,6 +19,19 @@ def photograph_cues(cues: Store, id: str, root: float) -> tuple[np.ndarray, list
     grids = [row[f"grid_{size}"][: len(classes)] for size in sizes]
     height, width = (int(n) for n in row["size"])
     return cue_map(grids, sizes, (height, width), root=root), classes
+
+
+def data_set_ids(label: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    """A label grid's own numbering, 1..K, to ids of the data set; 0 and 255 stay.
+
+    Args:
+        label: uint8 (g, g).
+        classes: class index of each number from 1 on.
+    """
+    ids = np.arange(256, dtype=np.uint8)
+    ids[1 : len(classes) + 1] = [c + 1 for c in classes]
+    found: np.ndarray = ids[label]
+    return found
 
 
 class WalkedPlanes:

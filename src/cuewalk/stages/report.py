@@ -12,7 +12,7 @@ from cuewalk.datasets.record import Record
 from cuewalk.evaluate.background import Background, predict
 from cuewalk.report.page import Run, build_page
 from cuewalk.report.panels import Panel, choose
-from cuewalk.stages.maps import WalkedPlanes, photograph_cues
+from cuewalk.stages.maps import WalkedPlanes, data_set_ids, photograph_cues
 from cuewalk.stages.rows import TruthReader, read_classes, records_by_id, with_role
 from cuewalk.stages.runner import Job, log, main, progress
 
@@ -75,19 +75,11 @@ def _panel(job: Job, record: Record, truth: TruthReader, stores: Sequence[Store]
         cues=maps,
         foreground=1 - posteriors["low"][0].astype(np.float32),
         background=posteriors["high"][0].astype(np.float32),
-        label=_data_set_ids(labels.row(record.id)["label"], classes),
+        label=data_set_ids(labels.row(record.id)["label"], classes),
         walked=planes,
         mask=predict(planes, plane, classes),
         truth=truth[record.id],
     )
-
-
-def _data_set_ids(label: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """A label grid's own numbering, 1..K, to ids of the data set; 0 and 255 stay."""
-    ids = np.arange(256, dtype=np.uint8)
-    ids[1 : len(classes) + 1] = [c + 1 for c in classes]
-    found: np.ndarray = ids[label]
-    return found
 
 
 if __name__ == "__main__":

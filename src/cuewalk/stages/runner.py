@@ -8,20 +8,18 @@ import argparse
 import json
 import logging
 import os
-import platform
-import resource
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from cuewalk.artifacts.atomic import atomic_file, remove_leftovers
+from cuewalk.artifacts.atomic import remove_leftovers
 from cuewalk.artifacts.code import code_digest
 from cuewalk.errors import InputError, disk_sentence
 
@@ -75,7 +73,8 @@ def main(module: str, stage: Stage) -> None:
     _log_to(arguments.log, arguments.shard)
     cfg = json.loads(arguments.cfg)
     # A method's module is loaded by the name that the settings give.
-    if arguments.code != code_digest(module, *([cfg["module"]] if "module" in cfg else [])):
+    modules = [module, *([cfg["module"]] if "module" in cfg else [])]
+    if arguments.code != code_digest(*modules):
         sys.exit(f"cuewalk: the code of {module} changed while the workflow ran; start it again.")
     job = Job(
         cfg=cfg,
@@ -90,11 +89,10 @@ def main(module: str, stage: Stage) -> None:
         wanted=json.loads(os.environ.get("CUEWALK_WANTED", "{}")),
         dataset=json.loads(os.environ.get("CUEWALK_DATASET", "{}")),
     )
-    started = time.monotonic()
     try:
         for path in (*job.outputs.values(), arguments.receipt):
             remove_leftovers(path)
-        images = stage(job)
+        _make(job, stage, modules, arguments)
     except InputError as error:
         log.error("%s", error)
         sys.exit(f"cuewalk: {error}")
@@ -107,7 +105,32 @@ def main(module: str, stage: Stage) -> None:
             f"cuewalk: stage {module.rsplit('.', 1)[-1]} failed with "
             f"{type(error).__name__}: {error}; the traceback is in {arguments.log}."
         )
-    _write_receipt(arguments, module, images, time.monotonic() - started)
+
+
+def _make(job: Job, stage: Stage, modules: list[str], arguments: argparse.Namespace) -> None:
+    """Take the outputs over from another run, or run the stage; then write the receipt."""
+    # Loaded by name, so as not to count as code of every stage: a receipt shapes no result.
+    provenance = import_module("cuewalk.artifacts.provenance")
+    about = {
+        "stage": modules[0].rsplit(".", 1)[-1],
+        "shard": job.shard,
+        "cfg": job.cfg,
+        "code": job.code,
+        "data": job.data,
+    }
+    own = provenance.Provenance(
+        arguments.receipt, modules, about, job.inputs, job.outputs, job.root
+    )
+    if other := own.reuse(arguments.log):
+        log.info("done: taken over from another run, as %s says", other)
+        return
+    started = time.monotonic()
+    images = stage(job)
+    seconds = time.monotonic() - started
+    log.info(
+        "done: %d photographs, %.1f s, %.2f images/s", images, seconds, images / max(seconds, 1e-9)
+    )
+    own.write(images, seconds, job.threads, job.compute)
 
 
 def _parse() -> argparse.Namespace:
@@ -134,34 +157,6 @@ def _log_to(path: Path, shard: str) -> None:
         format=f"%(asctime)s {shard} %(message)s".replace("  ", " "),
         force=True,
     )
-
-
-def _write_receipt(arguments: argparse.Namespace, module: str, images: int, seconds: float) -> None:
-    receipt = {
-        "stage": module.rsplit(".", 1)[-1],
-        "shard": arguments.shard,
-        "cfg": json.loads(arguments.cfg),
-        "code": arguments.code,
-        "data": arguments.data,
-        "images": images,
-        "seconds": round(seconds, 2),
-        "images_per_second": round(images / seconds, 3) if seconds else 0.0,
-        "peak_memory_mb": _peak_memory_mb(),
-        "threads": arguments.threads,
-        "host": platform.node(),
-        "python": platform.python_version(),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    log.info(
-        "done: %d photographs, %.1f s, %.2f images/s", images, seconds, images / max(seconds, 1e-9)
-    )
-    with atomic_file(arguments.receipt) as path:
-        path.write_text(json.dumps(receipt, indent=1, sort_keys=True) + "\n")
-
-
-def _peak_memory_mb() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak / (1024 if sys.platform == "linux" else 1024 * 1024))
 
 
 def progress(

@@ -35,7 +35,7 @@ def run(job: Job) -> int:
     ids = [id for id in cues.ids if roles & set(records[id].splits)]
     settings, alphas = walk_settings(job.cfg["walk"]), walked_alphas(job.cfg)
 
-    net, about = _load_net(job.input("model"))
+    net, about = load_net(job.input("model"))
     net.to(device)
     rows = []
     for some in progress(
@@ -65,7 +65,8 @@ def walked_alphas(cfg: Mapping[str, Any]) -> list[float]:
     return sorted({*cfg["walk"]["alphas"], *own})
 
 
-def _load_net(path: Path) -> tuple[AffinityNet, dict[str, Any]]:
+def load_net(path: Path) -> tuple[AffinityNet, dict[str, Any]]:
+    """The trained AffinityNet in evaluation mode, and what it was built from."""
     about = read_about(path)
     stem = stem_of(build_model(about["model"], len(about["classes"]), weights=False))
     cfg = about["affinitynet"]
