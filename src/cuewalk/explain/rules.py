@@ -7,10 +7,12 @@ while forward values are (B, ...). Softmax, GELU, LayerNorm, LayerScale and drop
 unchanged.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
+from torch.nn import functional
 
 from cuewalk.explain.trace import LinearTrace
 
@@ -20,11 +22,12 @@ EPS = 1e-9
 def reciprocal(z: Tensor, eps: float = EPS) -> Tensor:
     """1 / (z + eps), and 0 where z is exactly 0: relevance of nothing is dropped.
 
-    The shift is towards plus whatever the sign of z, as in the authors' code.
+    The shift is towards plus whatever the sign of z, and z = -eps gives 1 / eps, as in the authors'
+    code.
     """
-    shifted = z + eps
-    shifted.masked_fill_(shifted == 0, eps)
-    return shifted.reciprocal_().masked_fill_(z == 0, 0)
+    # Arithmetic instead of masks: on a CPU, comparing and masking cost ten times as much.
+    inverse = (z + eps).reciprocal_().nan_to_num_(nan=math.nan, posinf=1 / eps)
+    return inverse.mul_(z.sgn().square_())
 
 
 def linear(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -43,10 +46,10 @@ def linear(layer: LinearTrace, r: Tensor) -> Tensor:
     """
     # |w| is not kept between calls: it costs 1 / (K B N) of a product, and cannot go stale.
     x, size, weight = layer.x, layer.x.abs(), layer.weight.abs()
-    # Rounding can leave a sum without positive terms a hair below 0.
-    twice = (layer.z + size @ weight.mT).clamp_(min=0)
-    share = r * reciprocal(twice, 2 * EPS)
-    return x * (share @ layer.weight) + size * (share @ weight)
+    twice = (size @ weight.mT).add_(layer.z)
+    # Without a positive term the sum is 0 up to rounding and hands nothing on: r / inf = 0.
+    share = r / functional.threshold_(twice, 0, math.inf).add_(2 * EPS)
+    return (share @ layer.weight).mul_(x).addcmul_(share @ weight, size)
 
 
 def linear_halves(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -57,9 +60,9 @@ def linear_halves(layer: LinearTrace, r: Tensor) -> Tensor:
 
     def half(sign: int) -> Tensor:
         x, weight = (sign * layer.x).clamp(min=0), (sign * layer.weight).clamp(min=0)
-        return x * ((r * reciprocal(x @ weight.mT)) @ weight)
+        return ((r * reciprocal(x @ weight.mT)) @ weight).mul_(x)
 
-    return half(1) + half(-1)
+    return half(1).add_(half(-1))
 
 
 def add(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,20 +82,20 @@ def add(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     a, b = add_plain(u, v, r)
     sum_a, sum_b = (part.sum((-2, -1), keepdim=True) for part in (a, b))
     total = r.sum((-2, -1), keepdim=True) * reciprocal(sum_a.abs() + sum_b.abs())
-    a *= sum_a.abs() * total * reciprocal(sum_a)
-    b *= sum_b.abs() * total * reciprocal(sum_b)
-    return a, b
+    return a.mul_(sum_a.abs() * total * reciprocal(sum_a)), b.mul_(
+        sum_b.abs() * total * reciprocal(sum_b)
+    )
 
 
 def add_plain(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     """Sum u + v in the LRP baselines: share by contribution, no rescaling. Shapes as in `add`."""
     share = r * reciprocal(u + v)
-    return u * share, v * share
+    return u * share, share.mul_(v)
 
 
 def clone(x: Tensor, *parts: Tensor) -> Tensor:
     """A value used more than once collects what its uses received: x sum_i r_i / x."""
-    return sum(parts[1:], parts[0]) * (x * reciprocal(x))
+    return (x * reciprocal(x)) * sum(parts[1:], parts[0])
 
 
 def matmul(a: Tensor, b: Tensor, product: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,8 +110,8 @@ def matmul(a: Tensor, b: Tensor, product: Tensor, r: Tensor) -> tuple[Tensor, Te
     Returns:
         The relevance of a, (K, B, h, n, m), and of b, (K, B, h, m, p).
     """
-    share = r * (reciprocal(product) / 2)
-    return a * (share @ b.mT), b * (a.mT @ share)
+    share = r * reciprocal(product).div_(2)
+    return (share @ b.mT).mul_(a), (a.mT @ share).mul_(b)
 
 
 class Rules(NamedTuple):
