@@ -7,7 +7,7 @@ the attention maps can be asked for afterwards, as often as there are classes.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from timm.layers.attention import Attention
@@ -33,12 +33,13 @@ class LinearTrace:
 class BlockTrace:
     """One block's forward values, detached. B images, N tokens, D channels, h heads of d channels.
 
-    With the names of the method: x1 = tokens + attended and x2 = x1 + transformed.
+    With the names of the method: x1 = tokens + attended and x2 = x1 + transformed. Past the
+    attention there are n tokens: N, but in the last block 1, the class token.
     """
 
     tokens: Tensor  # (B, N, D) the block's input
-    attended: Tensor  # (B, N, D) the attention branch as it is added, after LayerScale
-    transformed: Tensor  # (B, N, D) the MLP branch as it is added, after LayerScale
+    attended: Tensor  # (B, n, D) the attention branch as it is added, after LayerScale
+    transformed: Tensor  # (B, n, D) the MLP branch as it is added, after LayerScale
     q: Tensor  # (B, h, N, d) after its norm, not scaled
     k: Tensor  # (B, h, N, d) after its norm
     v: Tensor  # (B, h, N, d)
@@ -48,28 +49,6 @@ class BlockTrace:
     proj: LinearTrace
     fc1: LinearTrace
     fc2: LinearTrace
-
-    def leading(self, count: int) -> "BlockTrace":
-        """The same block seen by its first `count` tokens only, which still attend to all N."""
-
-        def rows(t: Tensor) -> Tensor:
-            return t[..., :count, :]
-
-        def layer(t: LinearTrace) -> LinearTrace:
-            return LinearTrace(rows(t.x), rows(t.z), t.weight)
-
-        return replace(
-            self,
-            tokens=rows(self.tokens),
-            attended=rows(self.attended),
-            transformed=rows(self.transformed),
-            q=rows(self.q),
-            attention=rows(self.attention),
-            mixed=rows(self.mixed),
-            proj=layer(self.proj),
-            fc1=layer(self.fc1),
-            fc2=layer(self.fc2),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +187,10 @@ def _listening(model: VisionTransformer, blocks: list[Block]) -> Iterator[_Seen]
         modules += [attn.qkv, attn.q_norm, attn.k_norm, attn.attn_drop, attn.norm, attn.proj]
     hooks = [module.register_forward_hook(seen.keep) for module in modules]
     hooks.append(blocks[0].register_forward_pre_hook(_start_graph))
+    # Only the class token leaves the last block, so only it passes the block's projection and MLP.
+    # The sums around them spread it over the other tokens' rows, which nothing reads any more.
+    for module in (_attention(blocks[-1]).proj, blocks[-1].norm2):
+        hooks.append(module.register_forward_pre_hook(_class_token))
     try:
         yield seen
     finally:
@@ -218,6 +201,11 @@ def _listening(model: VisionTransformer, blocks: list[Block]) -> Iterator[_Seen]
 def _start_graph(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Make a block's input the leaf of the graph: nothing below it needs a gradient."""
     return (args[0].detach().requires_grad_(), *args[1:])
+
+
+def _class_token(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Go on with the first of the tokens (B, N, D) alone."""
+    return (args[0][:, :1], *args[1:])
 
 
 @contextmanager
