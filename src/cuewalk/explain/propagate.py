@@ -39,9 +39,9 @@ def from_head(trace: Trace, classes: Tensor, ruleset: Rules) -> Tensor:
         (K, B, 1, D).
     """
     trace.check_classes(classes)
-    chosen = F.one_hot(classes, trace.logits.shape[1])[:, :, None].to(trace.logits)
+    chosen = F.one_hot(classes, trace.logits.shape[1]).to(trace.logits)
     # Picking the class token out is a clone with a single use; the final norm passes r on.
-    return rules.clone(trace.head.x, ruleset.linear(trace.head, chosen))
+    return rules.clone(trace.head.x, ruleset.linear(trace.head, chosen))[:, :, None]
 
 
 def to_attention(block: BlockTrace, r: Tensor, ruleset: Rules) -> Shares:

@@ -38,17 +38,17 @@ def linear(layer: LinearTrace, r: Tensor) -> Tensor:
     own output already holds one of them.
 
     Args:
-        layer: The layer's forward values, x (B, N, in) and z (B, N, out).
-        r: (K, B, N, out).
+        layer: The layer's forward values, x (B, N, in) and z + bias (B, N, out).
+        r: (K, B, N, out), overwritten.
 
     Returns:
         (K, B, N, in).
     """
     # |w| is not kept between calls: it costs 1 / (K B N) of a product, and cannot go stale.
-    x, size, weight = layer.x, layer.x.abs(), layer.weight.abs()
-    twice = (size @ weight.mT).add_(layer.z)
+    x, size, weight = layer.x, layer.x.abs(), layer.magnitude()
+    twice = (size @ weight.mT).add_(layer.y).sub_(layer.bias)
     # Without a positive term the sum is 0 up to rounding and hands nothing on: r / inf = 0.
-    share = r / functional.threshold_(twice, 0, math.inf).add_(2 * EPS)
+    share = r.div_(functional.threshold_(twice, 0, math.inf).add_(2 * EPS))
     return (share @ layer.weight).mul_(x).addcmul_(share @ weight, size)
 
 

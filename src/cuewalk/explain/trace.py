@@ -22,11 +22,21 @@ from cuewalk.explain.support import check_supported
 
 @dataclass(frozen=True, eq=False)
 class LinearTrace:
-    """One Linear layer's forward values: input (B, N, in), output without bias (B, N, out)."""
+    """One Linear layer's forward values, detached, and its parameters."""
 
-    x: Tensor
-    z: Tensor
-    weight: Tensor
+    x: Tensor  # (B, N, in)
+    y: Tensor  # (B, N, out) with the bias
+    weight: Tensor  # (out, in)
+    bias: Tensor  # (out,), or a single 0
+    scratch: Tensor  # memory for a weight, shared by all layers of the trace
+
+    def magnitude(self) -> Tensor:
+        """|weight|, (out, in), until the next layer asks for its own.
+
+        Memory of its own for each layer would cost a CPU several times the computation.
+        """
+        out = self.scratch[: self.weight.numel()].view_as(self.weight)
+        return torch.abs(self.weight, out=out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +69,7 @@ class Trace:
         blocks: The recorded blocks, lowest first.
         maps: Their attention maps (B, h, N, N), still in the graph.
         logits: (B, C), still in the graph.
-        head: The classification head; its input is the normed class token, (B, 1, D).
+        head: The classification head; its input is the normed class token, (B, D).
         patches: (B, gh * gw, D) patch embeddings before the position embedding.
         embedded: (B, N, D) tokens after the position embedding.
         prefix: How many tokens (class and registers) precede the patches.
@@ -138,14 +148,16 @@ def record(model: nn.Module, images: Tensor, first: int | None = 0) -> Trace:
     blocks = _blocks_from(model, first)
     with _quiet(model, blocks), _listening(model, blocks) as seen, torch.enable_grad():
         logits = model(images)
+    linears = [module for module in seen.inputs if isinstance(module, nn.Linear)]
+    scratch = logits.new_empty(max(layer.weight.numel() for layer in linears))
     patches = seen.outputs[model.patch_embed].detach()
     # With dynamic sizes timm keeps the patches as a map, and its grid_size is not this batch's.
     height, width = patches.shape[1:3] if patches.ndim == 4 else model.patch_embed.grid_size
     return Trace(
-        blocks=[_block_trace(block, seen) for block in blocks],
+        blocks=[_block_trace(block, seen, scratch) for block in blocks],
         maps=[seen.outputs[_attention(block).attn_drop] for block in blocks],
         logits=logits,
-        head=_linear_trace(model.head, seen, per_image=True),
+        head=_linear_trace(model.head, seen, scratch),
         patches=patches.flatten(1, -2),
         embedded=seen.inputs[model.norm_pre].detach(),
         prefix=model.num_prefix_tokens,
@@ -242,17 +254,16 @@ def _mlp(block: Block) -> Mlp:
     return block.mlp
 
 
-def _linear_trace(layer: nn.Module, seen: _Seen, per_image: bool = False) -> LinearTrace:
+def _linear_trace(layer: nn.Module, seen: _Seen, scratch: Tensor) -> LinearTrace:
     assert isinstance(layer, nn.Linear)
-    x, z = seen.inputs[layer].detach(), seen.outputs[layer].detach()
-    if layer.bias is not None:
-        z = z - layer.bias.detach()
-    if per_image:
-        x, z = x[:, None], z[:, None]
-    return LinearTrace(x, z, layer.weight.detach())
+    weight = layer.weight.detach()
+    bias = weight.new_zeros(1) if layer.bias is None else layer.bias.detach()
+    return LinearTrace(
+        seen.inputs[layer].detach(), seen.outputs[layer].detach(), weight, bias, scratch
+    )
 
 
-def _block_trace(block: Block, seen: _Seen) -> BlockTrace:
+def _block_trace(block: Block, seen: _Seen, scratch: Tensor) -> BlockTrace:
     attn, mlp = _attention(block), _mlp(block)
     heads = (attn.num_heads, attn.head_dim)
     v = torch.unflatten(seen.outputs[attn.qkv].detach(), -1, (3, *heads))[..., 2, :, :]
@@ -266,8 +277,8 @@ def _block_trace(block: Block, seen: _Seen) -> BlockTrace:
         v=v.transpose(1, 2),
         attention=seen.outputs[attn.attn_drop].detach(),
         mixed=mixed.transpose(1, 2),
-        qkv=_linear_trace(attn.qkv, seen),
-        proj=_linear_trace(attn.proj, seen),
-        fc1=_linear_trace(mlp.fc1, seen),
-        fc2=_linear_trace(mlp.fc2, seen),
+        qkv=_linear_trace(attn.qkv, seen, scratch),
+        proj=_linear_trace(attn.proj, seen, scratch),
+        fc1=_linear_trace(mlp.fc1, seen, scratch),
+        fc2=_linear_trace(mlp.fc2, seen, scratch),
     )
