@@ -201,8 +201,8 @@ def _listening(model: VisionTransformer, blocks: list[Block]) -> Iterator[_Seen]
     hooks.append(blocks[0].register_forward_pre_hook(_start_graph))
     # Only the class token leaves the last block, so only it passes the block's projection and MLP.
     # The sums around them spread it over the other tokens' rows, which nothing reads any more.
-    for module in (_attention(blocks[-1]).proj, blocks[-1].norm2):
-        hooks.append(module.register_forward_pre_hook(_class_token))
+    cut = (_attention(blocks[-1]).proj, blocks[-1].norm2)
+    hooks += [module.register_forward_pre_hook(_class_token) for module in cut]
     try:
         yield seen
     finally:
