@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
-from torch.nn import functional
 
 from cuewalk.explain.trace import LinearTrace
 
@@ -28,6 +28,19 @@ def reciprocal(z: Tensor, eps: float = EPS) -> Tensor:
     # Arithmetic instead of masks: on a CPU, comparing and masking cost ten times as much.
     inverse = (z + eps).reciprocal_().nan_to_num_(nan=math.nan, posinf=1 / eps)
     return inverse.mul_(z.sgn().square_())
+
+
+def product(rows: Tensor, matrix: Tensor) -> Tensor:
+    """Matrix product of rows (..., m) and a weight (m, n), either contiguous or transposed.
+
+    For float32 on a CPU through oneDNN, where torch has it: a tenth faster than MKL, which torch
+    takes by itself, on 200 to 800 tokens. It is the operator that torch.compile puts in place.
+    """
+    single = rows.dtype == torch.float32 and rows.device.type == "cpu"
+    if single and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, matrix.mT, None, "none", [], "")
+        return result
+    return rows @ matrix
 
 
 def linear(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -46,10 +59,10 @@ def linear(layer: LinearTrace, r: Tensor) -> Tensor:
     """
     # |w| is not kept between calls: it costs 1 / (K B N) of a product, and cannot go stale.
     x, size, weight = layer.x, layer.x.abs(), layer.magnitude()
-    twice = (size @ weight.mT).add_(layer.y).sub_(layer.bias)
+    twice = product(size, weight.mT).add_(layer.y).sub_(layer.bias)
     # Without a positive term the sum is 0 up to rounding and hands nothing on: r / inf = 0.
-    share = r.div_(functional.threshold_(twice, 0, math.inf).add_(2 * EPS))
-    return (share @ layer.weight).mul_(x).addcmul_(share @ weight, size)
+    share = r.div_(torch.threshold_(twice, 0, math.inf).add_(2 * EPS))
+    return product(share, layer.weight).mul_(x).addcmul_(product(share, weight), size)
 
 
 def linear_halves(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -82,9 +95,9 @@ def add(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     a, b = add_plain(u, v, r)
     sum_a, sum_b = (part.sum((-2, -1), keepdim=True) for part in (a, b))
     total = r.sum((-2, -1), keepdim=True) * reciprocal(sum_a.abs() + sum_b.abs())
-    return a.mul_(sum_a.abs() * total * reciprocal(sum_a)), b.mul_(
-        sum_b.abs() * total * reciprocal(sum_b)
-    )
+    a *= sum_a.abs() * total * reciprocal(sum_a)
+    b *= sum_b.abs() * total * reciprocal(sum_b)
+    return a, b
 
 
 def add_plain(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
