@@ -2,7 +2,7 @@
 
 A block is taken in two steps, because its attention map's relevance is what the method collects,
 and at the lowest block nothing below that map is needed. With class-token pooling the relevance
-enters the last block on one token alone; so all steps work on the leading tokens that carry any.
+enters the last block on one token alone; so the steps through it work on that token.
 """
 
 from typing import NamedTuple
@@ -39,24 +39,26 @@ def from_head(trace: Trace, classes: Tensor, ruleset: Rules) -> Tensor:
         (K, B, 1, D).
     """
     trace.check_classes(classes)
-    chosen = F.one_hot(classes, trace.logits.shape[1])[:, :, None].to(trace.logits)
+    chosen = F.one_hot(classes, trace.logits.shape[1]).to(trace.logits)
     # Picking the class token out is a clone with a single use; the final norm passes r on.
-    return rules.clone(trace.head.x, ruleset.linear(trace.head, chosen))
+    return rules.clone(trace.head.x, ruleset.linear(trace.head, chosen))[:, :, None]
 
 
 def to_attention(block: BlockTrace, r: Tensor, ruleset: Rules) -> Shares:
     """From a block's output, relevance (K, B, n, D), down to its attention map and values."""
-    block = block.leading(r.shape[-2])
-    between = block.tokens + block.attended
+    carrying = r.shape[-2]
+    tokens = block.tokens[:, :carrying]
+    between = tokens + block.attended
 
     skip, branch = ruleset.add(between, block.transformed, r)
     branch = ruleset.linear(block.fc1, ruleset.linear(block.fc2, branch))
     r = rules.clone(between, skip, branch)
 
-    skip, branch = ruleset.add(block.tokens, block.attended, r)
+    skip, branch = ruleset.add(tokens, block.attended, r)
     branch = ruleset.linear(block.proj, branch)
     per_head = torch.unflatten(branch, -1, (-1, block.v.shape[-1])).transpose(-3, -2)
-    attention, value = rules.matmul(block.attention, block.v, block.mixed, per_head)
+    attention, mixed = (t[..., :carrying, :] for t in (block.attention, block.mixed))
+    attention, value = rules.matmul(attention, block.v, mixed, per_head)
     return Shares(skip, attention, value)
 
 

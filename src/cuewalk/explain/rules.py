@@ -7,9 +7,11 @@ while forward values are (B, ...). Softmax, GELU, LayerNorm, LayerScale and drop
 unchanged.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from cuewalk.explain.trace import LinearTrace
@@ -20,11 +22,25 @@ EPS = 1e-9
 def reciprocal(z: Tensor, eps: float = EPS) -> Tensor:
     """1 / (z + eps), and 0 where z is exactly 0: relevance of nothing is dropped.
 
-    The shift is towards plus whatever the sign of z, as in the authors' code.
+    The shift is towards plus whatever the sign of z, and z = -eps gives 1 / eps, as in the authors'
+    code.
     """
-    shifted = z + eps
-    shifted.masked_fill_(shifted == 0, eps)
-    return shifted.reciprocal_().masked_fill_(z == 0, 0)
+    # Arithmetic instead of masks: on a CPU, comparing and masking cost ten times as much.
+    inverse = (z + eps).reciprocal_().nan_to_num_(nan=math.nan, posinf=1 / eps)
+    return inverse.mul_(z.sgn().square_())
+
+
+def product(rows: Tensor, matrix: Tensor) -> Tensor:
+    """Matrix product of rows (..., m) and a weight (m, n), either contiguous or transposed.
+
+    For float32 on a CPU through oneDNN, where torch has it: a tenth faster than MKL, which torch
+    takes by itself, on 200 to 800 tokens. It is the operator that torch.compile puts in place.
+    """
+    single = rows.dtype == torch.float32 and rows.device.type == "cpu"
+    if single and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
+        result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, matrix.mT, None, "none", [], "")
+        return result
+    return rows @ matrix
 
 
 def linear(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -35,18 +51,18 @@ def linear(layer: LinearTrace, r: Tensor) -> Tensor:
     own output already holds one of them.
 
     Args:
-        layer: The layer's forward values, x (B, N, in) and z (B, N, out).
-        r: (K, B, N, out).
+        layer: The layer's forward values, x (B, N, in) and z + bias (B, N, out).
+        r: (K, B, N, out), overwritten.
 
     Returns:
         (K, B, N, in).
     """
     # |w| is not kept between calls: it costs 1 / (K B N) of a product, and cannot go stale.
-    x, size, weight = layer.x, layer.x.abs(), layer.weight.abs()
-    # Rounding can leave a sum without positive terms a hair below 0.
-    twice = (layer.z + size @ weight.mT).clamp_(min=0)
-    share = r * reciprocal(twice, 2 * EPS)
-    return x * (share @ layer.weight) + size * (share @ weight)
+    x, size, weight = layer.x, layer.x.abs(), layer.magnitude()
+    twice = product(size, weight.mT).add_(layer.y).sub_(layer.bias)
+    # Without a positive term the sum is 0 up to rounding and hands nothing on: r / inf = 0.
+    share = r.div_(torch.threshold_(twice, 0, math.inf).add_(2 * EPS))
+    return product(share, layer.weight).mul_(x).addcmul_(product(share, weight), size)
 
 
 def linear_halves(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -57,9 +73,9 @@ def linear_halves(layer: LinearTrace, r: Tensor) -> Tensor:
 
     def half(sign: int) -> Tensor:
         x, weight = (sign * layer.x).clamp(min=0), (sign * layer.weight).clamp(min=0)
-        return x * ((r * reciprocal(x @ weight.mT)) @ weight)
+        return ((r * reciprocal(x @ weight.mT)) @ weight).mul_(x)
 
-    return half(1) + half(-1)
+    return half(1).add_(half(-1))
 
 
 def add(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,12 +103,12 @@ def add(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
 def add_plain(u: Tensor, v: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
     """Sum u + v in the LRP baselines: share by contribution, no rescaling. Shapes as in `add`."""
     share = r * reciprocal(u + v)
-    return u * share, v * share
+    return u * share, share.mul_(v)
 
 
 def clone(x: Tensor, *parts: Tensor) -> Tensor:
     """A value used more than once collects what its uses received: x sum_i r_i / x."""
-    return sum(parts[1:], parts[0]) * (x * reciprocal(x))
+    return (x * reciprocal(x)) * sum(parts[1:], parts[0])
 
 
 def matmul(a: Tensor, b: Tensor, product: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,8 +123,8 @@ def matmul(a: Tensor, b: Tensor, product: Tensor, r: Tensor) -> tuple[Tensor, Te
     Returns:
         The relevance of a, (K, B, h, n, m), and of b, (K, B, h, m, p).
     """
-    share = r * (reciprocal(product) / 2)
-    return a * (share @ b.mT), b * (a.mT @ share)
+    share = r * reciprocal(product).div_(2)
+    return (share @ b.mT).mul_(a), (a.mT @ share).mul_(b)
 
 
 class Rules(NamedTuple):

@@ -7,7 +7,7 @@ the attention maps can be asked for afterwards, as often as there are classes.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from timm.layers.attention import Attention
@@ -22,23 +22,34 @@ from cuewalk.explain.support import check_supported
 
 @dataclass(frozen=True, eq=False)
 class LinearTrace:
-    """One Linear layer's forward values: input (B, N, in), output without bias (B, N, out)."""
+    """One Linear layer's forward values, detached, and its parameters."""
 
-    x: Tensor
-    z: Tensor
-    weight: Tensor
+    x: Tensor  # (B, N, in)
+    y: Tensor  # (B, N, out) with the bias
+    weight: Tensor  # (out, in)
+    bias: Tensor  # (out,), or a single 0
+    scratch: Tensor  # memory for a weight, shared by all layers of the trace
+
+    def magnitude(self) -> Tensor:
+        """|weight|, (out, in), until the next layer asks for its own.
+
+        Memory of its own for each layer would cost a CPU several times the computation.
+        """
+        out = self.scratch[: self.weight.numel()].view_as(self.weight)
+        return torch.abs(self.weight, out=out)
 
 
 @dataclass(frozen=True, eq=False)
 class BlockTrace:
     """One block's forward values, detached. B images, N tokens, D channels, h heads of d channels.
 
-    With the names of the method: x1 = tokens + attended and x2 = x1 + transformed.
+    With the names of the method: x1 = tokens + attended and x2 = x1 + transformed. Past the
+    attention there are n tokens: N, but in the last block 1, the class token.
     """
 
     tokens: Tensor  # (B, N, D) the block's input
-    attended: Tensor  # (B, N, D) the attention branch as it is added, after LayerScale
-    transformed: Tensor  # (B, N, D) the MLP branch as it is added, after LayerScale
+    attended: Tensor  # (B, n, D) the attention branch as it is added, after LayerScale
+    transformed: Tensor  # (B, n, D) the MLP branch as it is added, after LayerScale
     q: Tensor  # (B, h, N, d) after its norm, not scaled
     k: Tensor  # (B, h, N, d) after its norm
     v: Tensor  # (B, h, N, d)
@@ -49,28 +60,6 @@ class BlockTrace:
     fc1: LinearTrace
     fc2: LinearTrace
 
-    def leading(self, count: int) -> "BlockTrace":
-        """The same block seen by its first `count` tokens only, which still attend to all N."""
-
-        def rows(t: Tensor) -> Tensor:
-            return t[..., :count, :]
-
-        def layer(t: LinearTrace) -> LinearTrace:
-            return LinearTrace(rows(t.x), rows(t.z), t.weight)
-
-        return replace(
-            self,
-            tokens=rows(self.tokens),
-            attended=rows(self.attended),
-            transformed=rows(self.transformed),
-            q=rows(self.q),
-            attention=rows(self.attention),
-            mixed=rows(self.mixed),
-            proj=layer(self.proj),
-            fc1=layer(self.fc1),
-            fc2=layer(self.fc2),
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -80,7 +69,7 @@ class Trace:
         blocks: The recorded blocks, lowest first.
         maps: Their attention maps (B, h, N, N), still in the graph.
         logits: (B, C), still in the graph.
-        head: The classification head; its input is the normed class token, (B, 1, D).
+        head: The classification head; its input is the normed class token, (B, D).
         patches: (B, gh * gw, D) patch embeddings before the position embedding.
         embedded: (B, N, D) tokens after the position embedding.
         prefix: How many tokens (class and registers) precede the patches.
@@ -159,14 +148,16 @@ def record(model: nn.Module, images: Tensor, first: int | None = 0) -> Trace:
     blocks = _blocks_from(model, first)
     with _quiet(model, blocks), _listening(model, blocks) as seen, torch.enable_grad():
         logits = model(images)
+    linears = [module for module in seen.inputs if isinstance(module, nn.Linear)]
+    scratch = logits.new_empty(max(layer.weight.numel() for layer in linears))
     patches = seen.outputs[model.patch_embed].detach()
     # With dynamic sizes timm keeps the patches as a map, and its grid_size is not this batch's.
     height, width = patches.shape[1:3] if patches.ndim == 4 else model.patch_embed.grid_size
     return Trace(
-        blocks=[_block_trace(block, seen) for block in blocks],
+        blocks=[_block_trace(block, seen, scratch) for block in blocks],
         maps=[seen.outputs[_attention(block).attn_drop] for block in blocks],
         logits=logits,
-        head=_linear_trace(model.head, seen, per_image=True),
+        head=_linear_trace(model.head, seen, scratch),
         patches=patches.flatten(1, -2),
         embedded=seen.inputs[model.norm_pre].detach(),
         prefix=model.num_prefix_tokens,
@@ -208,6 +199,10 @@ def _listening(model: VisionTransformer, blocks: list[Block]) -> Iterator[_Seen]
         modules += [attn.qkv, attn.q_norm, attn.k_norm, attn.attn_drop, attn.norm, attn.proj]
     hooks = [module.register_forward_hook(seen.keep) for module in modules]
     hooks.append(blocks[0].register_forward_pre_hook(_start_graph))
+    # Only the class token leaves the last block, so only it passes the block's projection and MLP.
+    # The sums around them spread it over the other tokens' rows, which nothing reads any more.
+    cut = (_attention(blocks[-1]).proj, blocks[-1].norm2)
+    hooks += [module.register_forward_pre_hook(_class_token) for module in cut]
     try:
         yield seen
     finally:
@@ -218,6 +213,11 @@ def _listening(model: VisionTransformer, blocks: list[Block]) -> Iterator[_Seen]
 def _start_graph(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Make a block's input the leaf of the graph: nothing below it needs a gradient."""
     return (args[0].detach().requires_grad_(), *args[1:])
+
+
+def _class_token(module: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Go on with the first of the tokens (B, N, D) alone."""
+    return (args[0][:, :1], *args[1:])
 
 
 @contextmanager
@@ -254,17 +254,16 @@ def _mlp(block: Block) -> Mlp:
     return block.mlp
 
 
-def _linear_trace(layer: nn.Module, seen: _Seen, per_image: bool = False) -> LinearTrace:
+def _linear_trace(layer: nn.Module, seen: _Seen, scratch: Tensor) -> LinearTrace:
     assert isinstance(layer, nn.Linear)
-    x, z = seen.inputs[layer].detach(), seen.outputs[layer].detach()
-    if layer.bias is not None:
-        z = z - layer.bias.detach()
-    if per_image:
-        x, z = x[:, None], z[:, None]
-    return LinearTrace(x, z, layer.weight.detach())
+    weight = layer.weight.detach()
+    bias = weight.new_zeros(1) if layer.bias is None else layer.bias.detach()
+    return LinearTrace(
+        seen.inputs[layer].detach(), seen.outputs[layer].detach(), weight, bias, scratch
+    )
 
 
-def _block_trace(block: Block, seen: _Seen) -> BlockTrace:
+def _block_trace(block: Block, seen: _Seen, scratch: Tensor) -> BlockTrace:
     attn, mlp = _attention(block), _mlp(block)
     heads = (attn.num_heads, attn.head_dim)
     v = torch.unflatten(seen.outputs[attn.qkv].detach(), -1, (3, *heads))[..., 2, :, :]
@@ -278,8 +277,8 @@ def _block_trace(block: Block, seen: _Seen) -> BlockTrace:
         v=v.transpose(1, 2),
         attention=seen.outputs[attn.attn_drop].detach(),
         mixed=mixed.transpose(1, 2),
-        qkv=_linear_trace(attn.qkv, seen),
-        proj=_linear_trace(attn.proj, seen),
-        fc1=_linear_trace(mlp.fc1, seen),
-        fc2=_linear_trace(mlp.fc2, seen),
+        qkv=_linear_trace(attn.qkv, seen, scratch),
+        proj=_linear_trace(attn.proj, seen, scratch),
+        fc1=_linear_trace(mlp.fc1, seen, scratch),
+        fc2=_linear_trace(mlp.fc2, seen, scratch),
     )
