@@ -67,7 +67,7 @@ def store(folder: Path, name: str, ids: tuple[str, ...], shift: float = 0) -> No
     rows = np.array([[sum(map(ord, id)) + shift, 0.5] for id in ids], np.float32)
     arrays = {"grid": rows.reshape(-1, 2), "class_id": np.arange(len(ids), dtype=np.int32)}
     with atomic_folder(folder) as temporary:
-        write_store(temporary / f"{name}.zarr", Store(ids, arrays, {"sizes": [2]}))
+        write_store(temporary / f"{name}.zarr.zip", Store(ids, arrays, {"sizes": [2]}))
 
 
 def write_text(path: Path, text: str) -> None:

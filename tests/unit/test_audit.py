@@ -77,9 +77,9 @@ def test_modified_values_and_what_follows(run: Path):
 
 
 def test_modified_bytes_of_the_same_values_make_nothing_stale(run: Path):
-    # White space in the metadata of a store: read, it is the same.
-    path = run / "cues/train-000/cues.zarr/zarr.json"
-    path.write_text(path.read_text() + " ")
+    # Behind the end of a zip file: read, it is the same.
+    path = run / "cues/train-000/cues.zarr.zip"
+    path.write_bytes(path.read_bytes() + b" ")
     assert bad(run) == {"cues/train-000": "modified"}
     judged = found(run)["cues/train-000"]
     assert "its values are the same" in judged.reason
@@ -91,7 +91,7 @@ def test_modified_bytes_of_the_same_values_make_nothing_stale(run: Path):
 
 
 def test_an_unreadable_store(run: Path):
-    (run / "labels/train-001/labels.zarr/zarr.json").write_text("{")
+    (run / "labels/train-001/labels.zarr.zip").write_text("{")
     assert bad(run) == {"labels/train-001": "modified", "metrics": "stale"}
     assert "can no longer be read" in found(run)["labels/train-001"].reason
 
@@ -108,13 +108,12 @@ def test_a_damaged_receipt(run: Path):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("what", ["folder", "chunk", "file"])
+@pytest.mark.parametrize("what", ["folder", "store", "file"])
 def test_missing_outputs(run: Path, what: str):
     if what == "folder":
         shutil.rmtree(run / "cues/train-000")
-    elif what == "chunk":
-        chunks = (run / "cues/train-000/cues.zarr/grid").rglob("*")
-        next(path for path in chunks if path.is_file() and path.suffix != ".json").unlink()
+    elif what == "store":
+        (run / "cues/train-000/cues.zarr.zip").unlink()
     else:
         (run / "dataset/classes.csv").unlink()
     if what == "file":
@@ -209,15 +208,15 @@ def test_stale_by_a_file_that_settings_name(run: Path):
 
 
 def test_orphan_files_and_folders(run: Path):
-    write_text(run / "cues/train-007/cues.zarr/zarr.json", "{}")
-    write_text(run / "cues/train-007/cues.zarr/grid/c/0", "{}")
-    write_text(run / "cues/train-000/cues.zarr/grid/c/9", "{}")
+    write_text(run / "cues/train-007/cues.zarr.zip", "{}")
+    write_text(run / "cues/train-007/others/9", "{}")
+    write_text(run / "cues/train-000/others/9", "{}")
     write_text(run / "notes.txt", "mine")
     write_text(run / "cues/.train-000.host.1.tmp/x", "half")
     (run / "cues/train-000/.snakemake_timestamp").touch()
     assert bad(run) == dict.fromkeys(
         ("cues/train-007", "notes.txt", "cues/.train-000.host.1.tmp",
-         "cues/train-000/cues.zarr/grid/c/9"), "orphan",
+         "cues/train-000/others"), "orphan",
     )  # fmt: skip
 
 

@@ -128,16 +128,16 @@ def test_a_photograph_through_the_stages(run: Path):
     assert [(t.stage, t.path) for t in traces] == [
         ("shapes", "photographs/a.jpg"),
         ("dataset", "dataset/index.csv"),
-        ("cues", "cues/train-000/cues.zarr"),
-        ("crf", "crf/train-000/crf.zarr"),
-        ("labels", "labels/train-000/labels.zarr"),
+        ("cues", "cues/train-000/cues.zarr.zip"),
+        ("crf", "crf/train-000/crf.zarr.zip"),
+        ("labels", "labels/train-000/labels.zarr.zip"),
     ]
     assert all(trace.same for trace in traces)
     assert traces[2].values == {"class_id": "int32 0", "grid": "float32 [97.0, 0.5]"}
     assert traces[1].values == {"path": "a.jpg"}
     receipt = read_receipt(run / "cues/train-000.json")
     stores = receipt["outputs"]["cues"]["stores"]
-    assert traces[2].digest == stores["cues.zarr"]["rows"]["a"]
+    assert traces[2].digest == stores["cues.zarr.zip"]["rows"]["a"]
 
 
 def test_a_change_of_one_photograph_is_seen_at_that_one(run: Path):

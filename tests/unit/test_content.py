@@ -58,26 +58,27 @@ def test_what_is_not_a_value_counts_too(what):
 def test_attributes_count(tmp_path: Path):
     made = example()
     for name, attributes in (("x", {"sizes": [64]}), ("y", {"sizes": [65]})):
-        write_store(tmp_path / name / "a.zarr", Store(made.ids, made.arrays, attributes))
+        write_store(tmp_path / name / "a.zarr.zip", Store(made.ids, made.arrays, attributes))
     x, y = describe(tmp_path / "x"), describe(tmp_path / "y")
-    assert x.stores["a.zarr"]["attributes"] != y.stores["a.zarr"]["attributes"]
-    assert x.stores["a.zarr"]["arrays"] == y.stores["a.zarr"]["arrays"]
+    assert x.stores["a.zarr.zip"]["attributes"] != y.stores["a.zarr.zip"]["attributes"]
+    assert x.stores["a.zarr.zip"]["arrays"] == y.stores["a.zarr.zip"]["arrays"]
     assert x.digest != y.digest
 
 
 def test_the_same_values_in_other_bytes(tmp_path: Path):
-    write_store(tmp_path / "x" / "a.zarr", example())
-    group = zarr.open_group(tmp_path / "y" / "a.zarr", mode="w-", zarr_format=3)
-    group.attrs.update({"ids": list(IDS), "sizes": [64]})
-    for name, array in example().arrays.items():
-        group.create_array(name, data=array, compressors=None)
+    write_store(tmp_path / "x" / "a.zarr.zip", example())
+    (tmp_path / "y").mkdir()
+    with zarr.storage.ZipStore(tmp_path / "y" / "a.zarr.zip", mode="w") as zipped:
+        group = zarr.create_group(zipped, attributes={"ids": list(IDS), "sizes": [64]})
+        for name, array in example().arrays.items():
+            group.create_array(name, data=array, compressors=None)
     x, y = describe(tmp_path / "x"), describe(tmp_path / "y")
     assert x.files != y.files
     assert (x.digest, x.stores) == (y.digest, y.stores)
 
 
 def test_snakemakes_timestamp_does_not_count(tmp_path: Path):
-    write_store(tmp_path / "x" / "a.zarr", example())
+    write_store(tmp_path / "x" / "a.zarr.zip", example())
     before = describe(tmp_path / "x")
     (tmp_path / "x" / ".snakemake_timestamp").write_text("now")
     assert describe(tmp_path / "x") == before
@@ -86,11 +87,11 @@ def test_snakemakes_timestamp_does_not_count(tmp_path: Path):
 
 
 def test_a_store_that_cannot_be_read_has_no_values(tmp_path: Path):
-    write_store(tmp_path / "x" / "a.zarr", example())
+    write_store(tmp_path / "x" / "a.zarr.zip", example())
     before = describe(tmp_path / "x").digest
-    (tmp_path / "x" / "a.zarr" / "zarr.json").write_text("{")
+    (tmp_path / "x" / "a.zarr.zip").write_text("{")
     found = describe(tmp_path / "x")
-    assert found.stores["a.zarr"] == {"attributes": "", "arrays": {}, "rows": {}}
+    assert found.stores["a.zarr.zip"] == {"attributes": "", "arrays": {}, "rows": {}}
     assert found.digest != before
 
 

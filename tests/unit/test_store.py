@@ -1,5 +1,7 @@
-"""One store per shard: what is written comes back, in few files."""
+"""One store per shard: what is written comes back, from one file."""
 
+import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +52,16 @@ def assert_same(found: Store, expected: Store) -> None:
 
 def test_round_trip_keeps_ids_values_types_and_attributes(tmp_path: Path) -> None:
     attributes = {"settings": [{"name": "alpha 4 inside", "beta": None}], "alphas": [4, 0.5]}
-    store = write(tmp_path / "a.zarr", attributes=attributes)
-    found = read_store(tmp_path / "a.zarr")
+    store = write(tmp_path / "a.zarr.zip", attributes=attributes)
+    found = read_store(tmp_path / "a.zarr.zip")
     assert_same(found, store)
-    # In memory: the folder is no longer needed.
+    # In memory: the file is no longer needed.
     assert all(isinstance(array, np.ndarray) for array in found.arrays.values())
 
 
 def test_row_is_found_by_photograph(tmp_path: Path) -> None:
-    store = write(tmp_path / "a.zarr")
-    row = read_store(tmp_path / "a.zarr").row("b")
+    store = write(tmp_path / "a.zarr.zip")
+    row = read_store(tmp_path / "a.zarr.zip").row("b")
     assert row.keys() == store.arrays.keys()
     for name, value in row.items():
         np.testing.assert_array_equal(value, store.arrays[name][1])
@@ -68,53 +70,66 @@ def test_row_is_found_by_photograph(tmp_path: Path) -> None:
 
 
 def test_named_arrays_alone_are_read(tmp_path: Path) -> None:
-    store = write(tmp_path / "a.zarr")
-    found = read_store(tmp_path / "a.zarr", ["size", "grid"])
+    store = write(tmp_path / "a.zarr.zip")
+    found = read_store(tmp_path / "a.zarr.zip", ["size", "grid"])
     assert list(found.arrays) == ["size", "grid"]
     np.testing.assert_array_equal(found.arrays["grid"], store.arrays["grid"])
     assert found.ids == IDS
 
 
 def test_empty_store_comes_back_empty(tmp_path: Path) -> None:
-    store = write(tmp_path / "a.zarr", ids=(), arrays=arrays(0))
-    found = read_store(tmp_path / "a.zarr")
+    store = write(tmp_path / "a.zarr.zip", ids=(), arrays=arrays(0))
+    found = read_store(tmp_path / "a.zarr.zip")
     assert_same(found, store)
     assert found.arrays["grid"].shape == (0, 2, 2, 5, 7)
 
 
-@pytest.mark.parametrize("rows", [0, 1, 40])
-def test_array_takes_two_files_at_most(rows: int, tmp_path: Path) -> None:
-    path = tmp_path / "a.zarr"
-    ids = tuple(f"photograph {i}" for i in range(rows))
-    write(path, ids=ids, arrays=arrays(rows))
-    for name in arrays(0):
-        files = [f for f in (path / name).rglob("*") if f.is_file()]
-        assert len(files) <= 2, files
-    # However many photographs: rows do not show in the number of files and folders.
-    whole = tmp_path / "whole.zarr"
-    write(whole)
-    assert len(list(path.rglob("*"))) <= len(list(whole.rglob("*")))
+def test_a_store_is_one_file_and_the_same_to_the_byte(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.zarr.zip")
+        time.sleep(2.1 if name == "a" else 0)  # the clock of zip files ticks every other second
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "a.zarr.zip", tmp_path / "b.zarr.zip"]
+    first, second = (path.read_bytes() for path in sorted(tmp_path.iterdir()))
+    assert first == second
+
+
+def test_no_part_can_be_missing_or_damaged_in_silence(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr.zip"
+    write(path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as file:
+        part = file.getinfo("grid/c/0/0/0/0/0")
+    for damaged in (whole[: len(whole) // 2], flipped(whole, part.header_offset + 80)):
+        path.write_bytes(damaged)
+        with pytest.raises(zipfile.BadZipFile):
+            read_store(path)
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    changed = bytearray(content)
+    changed[place] ^= 1
+    return bytes(changed)
 
 
 @pytest.mark.parametrize("rows", [2, 4, 0])
 def test_array_of_another_row_count_is_refused(rows: int, tmp_path: Path) -> None:
     wrong = {"size": np.zeros((rows, 2), np.int32)}
     with pytest.raises(ValueError, match=f"size: {rows} rows for 3 photographs"):
-        write(tmp_path / "a.zarr", arrays=wrong)
+        write(tmp_path / "a.zarr.zip", arrays=wrong)
 
 
 def test_store_that_exists_is_not_written_over(tmp_path: Path) -> None:
-    store = write(tmp_path / "a.zarr")
+    store = write(tmp_path / "a.zarr.zip")
     with pytest.raises(FileExistsError):
-        write(tmp_path / "a.zarr", ids=("x",), arrays=arrays(1))
-    assert_same(read_store(tmp_path / "a.zarr"), store)
+        write(tmp_path / "a.zarr.zip", ids=("x",), arrays=arrays(1))
+    assert_same(read_store(tmp_path / "a.zarr.zip"), store)
 
 
 def test_store_of_zeros_comes_back(tmp_path: Path) -> None:
     # zarr writes no chunk that holds the fill value alone.
     zeros = {"label": np.zeros((3, 4, 4), np.uint8), "grid": np.zeros((3, 2), np.float32)}
-    store = write(tmp_path / "a.zarr", arrays=zeros)
-    assert_same(read_store(tmp_path / "a.zarr"), store)
+    store = write(tmp_path / "a.zarr.zip", arrays=zeros)
+    assert_same(read_store(tmp_path / "a.zarr.zip"), store)
 
 
 def test_ragged_classes_are_padded_with_no_class() -> None:

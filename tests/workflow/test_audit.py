@@ -86,8 +86,8 @@ def test_no_single_bit_flip_escapes(copy):
 
 
 def test_a_flip_names_the_artefact_and_the_commands_mend_it(copy):
-    victim = copy.folder / "confusion/cue/evaluate-000/confusion.zarr/zarr.json"
-    victim.write_text(victim.read_text() + " ")
+    victim = copy.folder / "confusion/cue/evaluate-000/confusion.zarr.zip"
+    victim.write_bytes(victim.read_bytes() + b" ")
     ran = cuewalk(copy, "audit", "--json", "results")
     assert ran.returncode == 1
     (run,) = json.loads(ran.stdout)["runs"]
@@ -152,7 +152,7 @@ def test_a_run_that_differs_downstream_takes_over_what_is_upstream(copy):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert other.planned() == {}
     assert copy.planned() == {}
-    cue = "cues/train-000/cues.zarr/zarr.json"
+    cue = "cues/train-000/cues.zarr.zip"
     assert (other.folder / cue).samefile(copy.folder / cue)
     ran = cuewalk(copy, "diff", "--json", "results/tiny", "results/other")
     assert ran.returncode == 1

@@ -77,13 +77,9 @@ FILES = [
     "metrics/background.csv",
     "metrics/labels.csv",
     "report.html",
+    *(f"{stage}/{shard}/{store}.zarr.zip" for stage, store in STORES.items() for shard in SHARDS),
     *(
-        f"{stage}/{shard}/{store}.zarr/zarr.json"
-        for stage, store in STORES.items()
-        for shard in SHARDS
-    ),
-    *(
-        f"confusion/{source}/{shard}/confusion.zarr/zarr.json"
+        f"confusion/{source}/{shard}/confusion.zarr.zip"
         for source, shards in (
             ("cue", SHARDS),
             ("crf", SHARDS),
@@ -96,9 +92,9 @@ FILES = [
     "metrics/faithfulness.csv",
     "metrics/perturbation.csv",
     "metrics/cue_segmentation.csv",
-    "predictions/evaluate-000/predictions.zarr/zarr.json",
+    "predictions/evaluate-000/predictions.zarr.zip",
     *(
-        f"{stage}/{method}/evaluate-000/{stage}.zarr/zarr.json"
+        f"{stage}/{method}/evaluate-000/{stage}.zarr.zip"
         for stage in BY_METHOD
         for method in METHODS
     ),
@@ -157,7 +153,7 @@ def test_a_receipt_tells_the_configuration(tiny):
 def test_there_is_no_job_that_this_file_does_not_know(tiny):
     known = {receipt for _, _, receipt, _ in JOBS}
     found = {str(p.relative_to(tiny.folder)) for p in tiny.folder.rglob("*.json")}
-    assert {p for p in found if "zarr" not in p} == known
+    assert found == known
 
 
 def test_every_job_leaves_a_log(tiny):

@@ -244,7 +244,7 @@ def test_receipts_tell_the_method(imagenet):
 
 
 def test_predictions_are_of_photograph_and_mirror_image(imagenet):
-    store = read_store(imagenet.folder / "predictions" / "evaluate-000" / "predictions.zarr")
+    store = read_store(imagenet.folder / "predictions" / "evaluate-000" / "predictions.zarr.zip")
     index = pd.read_csv(imagenet.folder / "dataset" / "evaluate-000.csv").set_index("id")
     model = network(3)
     for id, logits in zip(store.ids, store.arrays["logits"], strict=True):

@@ -172,7 +172,7 @@ def products(run: Run) -> dict[str, object]:
     found: dict[str, object] = {}
     for path in sorted(run.folder.rglob("*")):
         name = str(path.relative_to(run.folder))
-        receipt = path.suffix == ".json" and ".zarr" not in name
+        receipt = path.suffix == ".json"
         if path.is_dir() or receipt or name.startswith("logs/") or "snakemake" in path.name:
             continue
         if re.search(r"metrics/(faithfulness|cue_segmentation)\.csv", name):

@@ -22,7 +22,7 @@ from cuewalk.artifacts.store import Store, read_store
 
 IGNORED = frozenset({".snakemake_timestamp"})
 """Files that Snakemake leaves in the folders that its jobs make."""
-STORE = ".zarr"
+STORE = ".zarr.zip"
 MISSING = "missing"
 """Stands for the digest of what is not there."""
 ROW = 16
@@ -134,9 +134,8 @@ def _hash(path: Path) -> tuple[str, int]:
 
 
 def _stores(files: Mapping[str, str]) -> list[str]:
-    """Folders of a listing that are stores."""
-    parents = {str(p) for name in files for p in Path(name).parents}
-    return sorted(p for p in parents if p.endswith(STORE))
+    """Files of a listing that are stores."""
+    return [name for name in files if name.endswith(STORE)]
 
 
 def _decode(path: Path) -> Store | None:
@@ -160,8 +159,7 @@ def _values(arrays: Mapping[str, np.ndarray]) -> str:
 def _digest(files: Mapping[str, str], stores: Mapping[str, Mapping[str, Any]]) -> str:
     """Over the values of readable stores, and the bytes of everything else."""
     readable = {name: store for name, store in stores.items() if store["attributes"]}
-    within = tuple(f"{name}/" for name in readable)
-    plain = {name: sha for name, sha in files.items() if not name.startswith(within)}
+    plain = {name: sha for name, sha in files.items() if name not in readable}
     # The rows' order counts, which sorted keys would hide; their values stand in the arrays.
     values = {
         name: [store["attributes"], store["arrays"], list(store["rows"])]

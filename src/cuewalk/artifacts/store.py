@@ -1,8 +1,11 @@
-"""One zarr store per shard: fixed-shape arrays, a row per photograph, one file per array.
+"""One zarr store per shard: fixed-shape arrays, a row per photograph, all in one zip file.
 
-A store is written whole by one job and read whole; nobody appends to it.
+A store is written whole by one job and read whole; nobody appends to it. In a zip file it is one
+file instead of two for every array, and a damaged part cannot pass for a sound one. `zarr.open` and
+any unzip read it.
 """
 
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +13,10 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.abc.buffer import Buffer
 from zarr.codecs import BloscCodec
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import MemoryStore
 
 NO_CLASS = -1
 """Fills the class slots that a photograph does not use."""
@@ -37,13 +43,19 @@ class Store:
 
 
 def write_store(path: Path, store: Store) -> None:
-    """Write a store to a new folder `path` (inside a folder that is itself written atomically)."""
-    group = zarr.open_group(path, mode="w-", zarr_format=3)
+    """Write a store to a new file `path`, *.zarr.zip; equal stores give equal bytes."""
+    parts: dict[str, Buffer] = {}
+    group = zarr.open_group(MemoryStore(parts), mode="w", zarr_format=3)
     group.attrs.update({**store.attributes, "ids": list(store.ids)})
     for name, array in store.arrays.items():
         if array.shape[0] != len(store.ids):
             raise ValueError(f"{name}: {array.shape[0]} rows for {len(store.ids)} photographs")
         _write_array(group, name, array)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not zarr's own zip store, which writes down the time of day.
+    with zipfile.ZipFile(path, "x") as file:
+        for name in sorted(parts):
+            file.writestr(zipfile.ZipInfo(name), parts[name].to_bytes())
 
 
 def _write_array(group: zarr.Group, name: str, array: np.ndarray) -> None:
@@ -54,7 +66,7 @@ def _write_array(group: zarr.Group, name: str, array: np.ndarray) -> None:
         shape=array.shape,
         dtype=array.dtype,
         chunks=chunk,
-        shards=(rows, *chunk[1:]),  # one shard file holds every row: few files, single writer
+        shards=(rows, *chunk[1:]),  # all rows are written at once
         compressors=BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
     )
     if array.size:
@@ -62,13 +74,29 @@ def _write_array(group: zarr.Group, name: str, array: np.ndarray) -> None:
 
 
 def read_store(path: Path, names: Sequence[str] | None = None) -> Store:
-    """Read a store's arrays (all, or the named ones) into memory."""
-    group = zarr.open_group(path, mode="r")
+    """Read a store's arrays (all, or the named ones) into memory.
+
+    Raises:
+        OSError: there is no such file.
+        zipfile.BadZipFile: it is damaged.
+    """
+    with zipfile.ZipFile(path) as file:
+        parts = {part: _buffer(file.read(part)) for part in file.namelist() if _wanted(part, names)}
+    group = zarr.open_group(MemoryStore(parts), mode="r")
     attributes = dict(group.attrs)
     ids = tuple(str(i) for i in attributes.pop("ids"))  # type: ignore[union-attr]
     wanted = sorted(group.array_keys()) if names is None else names
     arrays = {name: np.asarray(group[name][...]) for name in wanted}  # type: ignore[index]
     return Store(ids, arrays, attributes)
+
+
+def _wanted(part: str, names: Sequence[str] | None) -> bool:
+    array, _, rest = part.partition("/")
+    return names is None or not rest or array in names
+
+
+def _buffer(content: bytes) -> Buffer:
+    return default_buffer_prototype().buffer.from_bytes(content)
 
 
 def pad_classes(rows: Sequence[Sequence[int]], slots: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cuewalk.artifacts.content import IGNORED, STORE, hash_files
+from cuewalk.artifacts.content import IGNORED, hash_files
 from cuewalk.artifacts.receipts import NAME, DamagedError, content_of, read_receipt
 from cuewalk.errors import InputError
 
@@ -181,13 +181,12 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _may_be_receipt(path: str, files: frozenset[str]) -> bool:
-    """A JSON file that is not within an artefact: neither in a store, nor in a folder `X` with a
-    receipt `X.json` beside it."""
+    """A JSON file that is not within an artefact, a folder `X` with its receipt `X.json`."""
     here = Path(path)
     if here.suffix != ".json" or here.name.startswith("."):
         return False
     folders = [p for p in here.parents if p.name]
-    return not any(p.suffix == STORE or f"{p.as_posix()}.json" in files for p in folders)
+    return not any(f"{p.as_posix()}.json" in files for p in folders)
 
 
 def _is_run(folder: Path) -> bool:

@@ -19,13 +19,12 @@ def bytes_reason(
     """Which values of a changed output changed: arrays and photographs where it is a store."""
     name = min(differing)
     where = path if name == "." else f"{path}/{name}"
-    stores = [store for store in output["stores"] if name.startswith(f"{store}/")]
-    if not stores:
+    if name not in output["stores"]:
         return f"{where} changed"
-    now = describe(run.folder / path).stores.get(stores[0])
+    now = describe(run.folder / path).stores.get(name)
     if now is None or not now["attributes"]:
         return f"{where} changed and can no longer be read"
-    before = output["stores"][stores[0]]
+    before = output["stores"][name]
     if now == before:
         return f"{where} changed, though its values are the same"
     arrays = [n for n, d in before["arrays"].items() if now["arrays"].get(n) != d]

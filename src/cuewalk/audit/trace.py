@@ -75,9 +75,8 @@ def _traces(run: Run, artefact: Artefact, id: str) -> Iterator[Trace]:
             for row in (row for row in _rows(run, path, name) if row["id"] == id):
                 values = {key: value for key, value in row.items() if key != "id"}
                 yield _of_file(run, artefact, _join(path, name), output["files"][name], values)
-        within = (f"{store}/" for store in output["stores"])
         for name, digest in output["files"].items():
-            if Path(name).stem == id and not name.startswith(tuple(within)):
+            if Path(name).stem == id and name not in output["stores"]:
                 yield _of_file(run, artefact, _join(path, name), digest, {})
 
 

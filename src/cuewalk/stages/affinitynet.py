@@ -57,7 +57,7 @@ def _labelled(job: Job) -> tuple[Sequence[Record], np.ndarray]:
     rows: dict[str, np.ndarray] = {}
     pairs = np.zeros(3, np.int64)
     for path in job.inputs["labels"]:
-        store = read_store(path / "labels.zarr")
+        store = read_store(path / "labels.zarr.zip")
         learning = [row for row, id in enumerate(store.ids) if id in by_id]
         rows |= {store.ids[row]: store.arrays["label"][row] for row in learning}
         pairs += store.arrays["pairs"][learning].sum(axis=0)

@@ -15,7 +15,7 @@ from cuewalk.stages.runner import Job, main
 
 def run(job: Job) -> int:
     """Write output `confusion`; cfg: crf, cue_map, sweep. The first setting is alpha_low."""
-    cues = read_store(job.input("cues") / "cues.zarr")
+    cues = read_store(job.input("cues") / "cues.zarr.zip")
     records = records_by_id(job)
     settings = crf_settings(job.cfg["crf"])
     sweep = job.cfg["sweep"]

@@ -11,7 +11,7 @@ from cuewalk.stages.runner import Job, main
 
 def run(job: Job) -> int:
     """Write output `confusion`; cfg: cue_map, sweep."""
-    cues = read_store(job.input("cues") / "cues.zarr")
+    cues = read_store(job.input("cues") / "cues.zarr.zip")
     sweep = job.cfg["sweep"]
     fixed = Background("after", constant=sweep["threshold"])
     backgrounds = unique([fixed, *swept(sweep["alphas"], sweep["constants"])])

@@ -14,7 +14,7 @@ from cuewalk.stages.runner import Job, main, progress
 
 def run(job: Job) -> int:
     """Write output `confusion`: (n, C + 1, C + 2), the last column being neutral; cfg: grid."""
-    labels = read_store(job.input("labels") / "labels.zarr")
+    labels = read_store(job.input("labels") / "labels.zarr.zip")
     truth = TruthReader(job)
     ids = [id for id in labels.ids if id in truth]
     classes = len(truth.wanted)
@@ -25,7 +25,7 @@ def run(job: Job) -> int:
         matrices[row] = label_confusion(truth[id], values["label"], own, classes)
     with atomic_folder(job.outputs["confusion"]) as folder:
         store = Store(tuple(ids), {"confusion": matrices}, {"source": "labels"})
-        write_store(folder / "confusion.zarr", store)
+        write_store(folder / "confusion.zarr.zip", store)
     return len(ids)
 
 

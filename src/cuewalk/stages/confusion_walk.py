@@ -14,7 +14,7 @@ from cuewalk.stages.runner import Job, main
 
 def run(job: Job) -> int:
     """Write output `confusion`; cfg: masks, sweep. The first setting is that of the masks."""
-    walked = WalkedPlanes(read_store(job.input("walk") / "walk.zarr"))
+    walked = WalkedPlanes(read_store(job.input("walk") / "walk.zarr.zip"))
     backgrounds = unique(
         [
             Background.parse(job.cfg["masks"]["background"]),

@@ -62,7 +62,7 @@ def score(
     attributes = {"settings": [s.as_dict() for s in settings], "source": source}
     with atomic_folder(job.outputs["confusion"]) as folder:
         store = Store(tuple(scored), {"confusion": matrices}, attributes)
-        write_store(folder / "confusion.zarr", store)
+        write_store(folder / "confusion.zarr.zip", store)
     return len(scored)
 
 

@@ -18,7 +18,7 @@ from cuewalk.stages.runner import Job, main, progress
 def run(job: Job) -> int:
     """Write output `crf`: posteriors pooled to cells; cfg: cue_map, crf, grid."""
     cfg, cells = job.cfg["crf"], job.cfg["grid"]["cells"]
-    cues = read_store(job.input("cues") / "cues.zarr")
+    cues = read_store(job.input("cues") / "cues.zarr.zip")
     records = records_by_id(job)
     settings = crf_settings(cfg)
     low, high = [], []
@@ -35,7 +35,7 @@ def run(job: Job) -> int:
         "high": stack_rows(high, planes, (cells, cells), np.float16),
     }
     with atomic_folder(job.outputs["crf"]) as folder:
-        write_store(folder / "crf.zarr", Store(cues.ids, arrays, {}))
+        write_store(folder / "crf.zarr.zip", Store(cues.ids, arrays, {}))
     return len(cues.ids)
 
 

@@ -33,7 +33,9 @@ def run(job: Job) -> int:
         arrays[f"grid_{size}"] = _grids(job, model, records, labels, size, device)
     with atomic_folder(job.outputs["cues"]) as folder:
         attributes = {"sizes": cfg["sizes"], "classes": about["classes"]}
-        write_store(folder / "cues.zarr", Store(tuple(r.id for r in records), arrays, attributes))
+        write_store(
+            folder / "cues.zarr.zip", Store(tuple(r.id for r in records), arrays, attributes)
+        )
     return len(records)
 
 

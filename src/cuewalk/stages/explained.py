@@ -46,7 +46,7 @@ def slots(stores: Sequence[Store], mode: str) -> Iterator[Slot]:
 def stores(job: Job, name: str, method: str) -> list[Store]:
     """The shards of a method's artefact `name`, a zarr store of that name in each folder."""
     paths = [path for path in job.inputs[name] if path.parent.name == method]
-    return [read_store(path / f"{name}.zarr") for path in paths]
+    return [read_store(path / f"{name}.zarr.zip") for path in paths]
 
 
 def images_per_second(job: Job, method: str) -> float:

@@ -31,7 +31,7 @@ def run(job: Job) -> int:
     options: dict[str, Any] = dict(job.cfg["options"])
     set_norm_eps(model, options.pop("lrp_norm_eps", None))
     model.to(device)
-    predictions = read_store(job.input("predictions") / "predictions.zarr")
+    predictions = read_store(job.input("predictions") / "predictions.zarr.zip")
     by_id = records_by_id(job)
     records = [by_id[id] for id in predictions.ids]
     slots = [
@@ -46,7 +46,7 @@ def run(job: Job) -> int:
     }
     with atomic_folder(job.outputs["explanations"]) as folder:
         store = Store(predictions.ids, arrays, {"size": about["model"]["image_size"]})
-        write_store(folder / "explanations.zarr", store)
+        write_store(folder / "explanations.zarr.zip", store)
     return len(records)
 
 

@@ -12,7 +12,7 @@ from cuewalk.stages.runner import Job, log, main
 
 def run(job: Job) -> int:
     """Write output `labels`; cfg: grid."""
-    crf = read_store(job.input("crf") / "crf.zarr")
+    crf = read_store(job.input("crf") / "crf.zarr.zip")
     cells, radius = job.cfg["grid"]["cells"], job.cfg["grid"]["radius"]
     labels = np.zeros((len(crf.ids), cells, cells), np.uint8)
     pairs = np.zeros((len(crf.ids), 3), np.int32)
@@ -25,7 +25,7 @@ def run(job: Job) -> int:
     arrays = {"class_id": crf.arrays["class_id"], "label": labels, "pairs": pairs}
     with atomic_folder(job.outputs["labels"]) as folder:
         attributes = {"pairs": ["background", "foreground", "negative"]}
-        write_store(folder / "labels.zarr", Store(crf.ids, arrays, attributes))
+        write_store(folder / "labels.zarr.zip", Store(crf.ids, arrays, attributes))
     return len(crf.ids)
 
 

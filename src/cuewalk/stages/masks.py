@@ -11,7 +11,7 @@ from cuewalk.stages.runner import Job, main, progress
 
 def run(job: Job) -> int:
     """Write output `masks`, a folder of PNGs; cfg: masks, walk."""
-    walked = WalkedPlanes(read_store(job.input("walk") / "walk.zarr"))
+    walked = WalkedPlanes(read_store(job.input("walk") / "walk.zarr.zip"))
     records = records_by_id(job)
     wanted = set(job.cfg["masks"]["splits"])
     ids = [id for id in walked.store.ids if wanted & set(records[id].splits)]

@@ -48,7 +48,7 @@ def _scores(job: Job, source: str, split: str) -> Scores:
     settings: Sequence[dict[str, Any]] = []
     rows: dict[str, np.ndarray] = {}
     for path in job.inputs[f"confusion_{source}"]:
-        store = read_store(path / "confusion.zarr")
+        store = read_store(path / "confusion.zarr.zip")
         settings = store.attributes["settings"]
         for row, id in enumerate(store.ids):
             if split in records[id].splits:
@@ -68,7 +68,7 @@ def _with_published(row: dict[str, Any], classes: Sequence[str]) -> dict[str, An
 
 def _labels(paths: Sequence[Path]) -> pd.DataFrame:
     """Precision and share of the confident labels on the training photographs that have masks."""
-    stores = [read_store(path / "confusion.zarr") for path in paths]
+    stores = [read_store(path / "confusion.zarr.zip") for path in paths]
     matrix = np.sum([s.arrays["confusion"].sum(axis=0) for s in stores], axis=0)
     images = sum(len(s.ids) for s in stores)
     figures = {k: 100 * v for k, v in label_figures(matrix).items()}

@@ -31,8 +31,8 @@ def run(job: Job) -> int:
     device = prepare(job)
     model, about = load_classifier(job.input("model"))
     model.to(device)
-    maps = read_store(job.input("explanations") / "explanations.zarr")
-    whole = read_store(job.input("predictions") / "predictions.zarr").arrays["logits"][:, 0]
+    maps = read_store(job.input("explanations") / "explanations.zarr.zip")
+    whole = read_store(job.input("predictions") / "predictions.zarr.zip").arrays["logits"][:, 0]
     records = records_by_id(job)
     class_id = maps.arrays["class_id"]
     shape = (*class_id.shape, len(DIRECTIONS), len(LEVELS))
@@ -52,7 +52,7 @@ def run(job: Job) -> int:
     arrays = {"class_id": class_id, "constant": maps.arrays["constant"], "top": top, "logit": logit}
     with atomic_folder(job.outputs["perturbation"]) as folder:
         attributes = {"directions": list(DIRECTIONS)}
-        write_store(folder / "perturbation.zarr", Store(maps.ids, arrays, attributes))
+        write_store(folder / "perturbation.zarr.zip", Store(maps.ids, arrays, attributes))
     return len(maps.ids)
 
 

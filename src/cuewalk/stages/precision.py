@@ -17,7 +17,7 @@ def run(job: Job) -> int:
     """
     classes = read_classes(job.input("classes"))
     records = records_by_id(job)
-    stores = [read_store(path / "predictions.zarr") for path in job.inputs["predictions"]]
+    stores = [read_store(path / "predictions.zarr.zip") for path in job.inputs["predictions"]]
     scores = np.concatenate([store.arrays["logits"].mean(axis=1) for store in stores])
     targets = np.zeros(scores.shape, np.int64)
     for row, id in enumerate(id for store in stores for id in store.ids):

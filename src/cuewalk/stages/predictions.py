@@ -30,7 +30,7 @@ def run(job: Job) -> int:
                 logits[rows, view] = model(seen).float().cpu().numpy()
     with atomic_folder(job.outputs["predictions"]) as folder:
         store = Store(tuple(r.id for r in records), {"logits": logits}, {})
-        write_store(folder / "predictions.zarr", store)
+        write_store(folder / "predictions.zarr.zip", store)
     return len(records)
 
 

@@ -17,7 +17,12 @@ from cuewalk.stages.rows import TruthReader, read_classes, records_by_id, with_r
 from cuewalk.stages.runner import Job, log, main, progress
 
 ROLES = ("train", "select", "evaluate")
-STORES = {"cues": "cues.zarr", "crf": "crf.zarr", "label_grids": "labels.zarr", "walk": "walk.zarr"}
+STORES = {
+    "cues": "cues.zarr.zip",
+    "crf": "crf.zarr.zip",
+    "label_grids": "labels.zarr.zip",
+    "walk": "walk.zarr.zip",
+}
 
 
 def run(job: Job) -> int:

@@ -19,7 +19,7 @@ def run(job: Job) -> int:
     bool, whether the class is in the photograph; `correct`, `labelled`, `intersection` (2) and
     `union` (2) pixels; `average_precision`.
     """
-    maps = read_store(job.input("explanations") / "explanations.zarr")
+    maps = read_store(job.input("explanations") / "explanations.zarr.zip")
     records = records_by_id(job)
     truth = TruthReader(job)
     size = int(maps.attributes["size"])
@@ -48,7 +48,7 @@ def run(job: Job) -> int:
             for name in ("correct", "labelled", "intersection", "union", "average_precision"):
                 arrays[name][row, slot] = getattr(counts, name)
     with atomic_folder(job.outputs["segmentation"]) as folder:
-        write_store(folder / "segmentation.zarr", Store(maps.ids, arrays, {}))
+        write_store(folder / "segmentation.zarr.zip", Store(maps.ids, arrays, {}))
     return len(maps.ids)
 
 

@@ -29,7 +29,7 @@ def run(job: Job) -> int:
     Rows: the shard's photographs of the splits `select`, `evaluate` and those to write masks for.
     """
     device = prepare(job)
-    cues = read_store(job.input("cues") / "cues.zarr")
+    cues = read_store(job.input("cues") / "cues.zarr.zip")
     roles = {"select", "evaluate", *job.cfg["masks"]["splits"]}
     records = records_by_id(job)
     ids = [id for id in cues.ids if roles & set(records[id].splits)]
@@ -120,7 +120,7 @@ def _write(
     }
     attributes = {"settings": [list(s) for s in settings], "alphas": list(alphas)}
     with atomic_folder(job.outputs["walk"]) as folder:
-        write_store(folder / "walk.zarr", Store(tuple(ids), arrays, attributes))
+        write_store(folder / "walk.zarr.zip", Store(tuple(ids), arrays, attributes))
 
 
 if __name__ == "__main__":
