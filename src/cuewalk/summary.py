@@ -122,7 +122,7 @@ def stage_table(folder: Path) -> Table:
         table.add_column(name, justify="left" if name == "stage" else "right")
     for stage, jobs in receipts.sort_values("finished").groupby("stage", sort=False):
         seconds, images = jobs["seconds"].sum(), jobs["images"].sum()
-        reused = jobs["reused_from"].notna().sum()
+        reused = jobs["reused_from"].notna().sum() if "reused_from" in jobs else 0
         table.add_row(
             str(stage),
             f"{len(jobs)} ({reused} reused)" if reused else str(len(jobs)),
