@@ -291,6 +291,16 @@ def test_the_commands_do_what_they_say(tmp_path: Path, monkeypatch: pytest.Monke
     assert bad(run) == {}
 
 
+def test_a_name_like_an_option_is_removed_too(run: Path, monkeypatch: pytest.MonkeyPatch):
+    write_text(run / "-f", "mine")
+    monkeypatch.chdir(run)
+    (said,) = json.loads(command("--json", ".")[1])["runs"]
+    (one,) = [artefact for artefact in said["artefacts"] if artefact["command"]]
+    assert (one["artefact"], one["command"]) == ("-f", "rm -r ./-f")
+    subprocess.run(one["command"], shell=True, check=True)
+    assert not Path("-f").exists()
+
+
 def test_differences_name_the_key():
     a, b = {"x": {"y": 1, "z": [1]}, "w": 1}, {"x": {"y": 2, "z": [1]}}
     assert list(reasons.differences(a, b)) == [("w", 1, None), ("x.y", 1, 2)]
