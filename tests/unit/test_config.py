@@ -150,7 +150,7 @@ def test_keys_at_odds_with_each_other_get_one_sentence(
         READY,
         READY | EXPLAINING | {"dataset__train": None},
         # What explains nothing may name what it could not explain.
-        {"explain__methods": ["lrp"], "explain__start_layer": 9},
+        {"tables": ["masks"], "explain__methods": ["lrp"], "explain__start_layer": 9},
         # Width, heads and blocks are those of `composed`; a named model has its own.
         {"classifier__model__name": "vit_tiny_patch16_224", "cues__start_layer": 8},
         {

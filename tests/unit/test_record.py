@@ -7,6 +7,7 @@ import pytest
 from cuewalk.datasets.record import (
     Record,
     Truth,
+    in_sample,
     limited,
     read_index,
     read_truth,
@@ -111,3 +112,16 @@ def test_limited_takes_from_all_classes() -> None:
 def test_limit_below_one(limit: int) -> None:
     with pytest.raises(InputError, match=rf"limit {limit}: .*give 1 or more"):
         limited(NAMES, limit)
+
+
+def test_a_sample_is_fair_nested_and_cuts_across_shards() -> None:
+    ids = [f"2007_{number:06d}" for number in range(4000)]
+    half = {id for id in ids if in_sample(id, 0.5)}
+    assert 1850 < len(half) < 2150
+    assert {id for id in ids if in_sample(id, 0.2)} < half
+    assert {id for id in ids if in_sample(id, 1)} == set(ids)
+    assert not any(in_sample(id, 0) for id in ids)
+    for shards in (2, 4, 10):
+        for shard in range(shards):
+            own = [id for id in ids if shard_of(id, shards) == shard]
+            assert 0.4 < len(half.intersection(own)) / len(own) < 0.6

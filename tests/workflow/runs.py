@@ -56,7 +56,7 @@ TINY: dict[str, Any] = {
         "crf_alphas": [4],
         "crf_constants": [0.2],
     },
-    "explain": {"methods": ["relevance", "rollout", "random"]},
+    "explain": {"methods": ["relevance", "rollout", "random"], "share": 1},
     "metrics": {"bootstrap": 20},
     "report": {"panels": 2},
     "compute": {"device": "cpu", "batch_size": 4},

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from cuewalk.artifacts.store import read_store
 from cuewalk.config import merge_config
+from cuewalk.datasets.record import in_sample
 from cuewalk.explain.registry import MODULES, explainer
 
 pytestmark = pytest.mark.timeout(1800)
@@ -32,7 +33,7 @@ IMAGENET = {
     },
     "shards": {"evaluate": 1},
     "classifier": {"model": MODEL, "training": {"epochs": 0}},
-    "explain": {"methods": METHODS, "start_layer": 1, "lrp_norm_eps": 1.0e-5},
+    "explain": {"methods": METHODS, "share": 1, "start_layer": 1, "lrp_norm_eps": 1.0e-5},
     "metrics": {"bootstrap": 20},
     # One photograph at a time, so that rounding is the same however they are cut into shards.
     "compute": {"device": "cpu", "batch_size": 1},
@@ -159,6 +160,18 @@ def test_a_setting_concerns_the_methods_that_have_it(imagenet):
     assert other.planned() == {"explanations": 2, "perturbation": 2, "faithfulness": 1}
 
 
+def test_a_share_of_the_photographs_is_explained(imagenet, tmp_path):
+    shutil.copytree(imagenet.work, tmp_path / "work")
+    run = Run(tmp_path / "work", merge_config(IMAGENET, {"explain": {"share": 0.5}}))
+    run.snakemake_or_fail()
+    store = read_store(run.folder / "explanations/random/evaluate-000/explanations.zarr.zip")
+    whole = pd.read_csv(run.folder / "dataset" / "evaluate-000.csv")["id"]
+    assert store.ids == tuple(id for id in whole if in_sample(id, 0.5))
+    assert 0 < len(store.ids) < len(whole)
+    table = pd.read_csv(run.folder / "metrics" / "faithfulness.csv")
+    assert set(table["images"]) == {len(store.ids)}
+
+
 def test_a_ready_classifier_learns_nothing(imagenet):
     assert len(pd.read_csv(imagenet.folder / "classifier" / "history.csv")) == 0
 
@@ -240,7 +253,8 @@ def test_pixel_accuracy_counted_again(segmented):
 
 def test_receipts_tell_the_method(imagenet):
     receipt = json.loads((imagenet.folder / "explanations/gradcam/evaluate-000.json").read_text())
-    assert receipt["cfg"] == {"method": "gradcam", "module": MODULES["gradcam"], "options": {}}
+    module = MODULES["gradcam"]
+    assert receipt["cfg"] == {"method": "gradcam", "module": module, "options": {}, "share": 1}
 
 
 def test_predictions_are_of_photograph_and_mirror_image(imagenet):

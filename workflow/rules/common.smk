@@ -130,7 +130,13 @@ def cfg_of_method(wildcards):
     options = {key: values[key] for key in OPTIONS.get(wildcards.method, ())}
     method, module = wildcards.method, MODULES[wildcards.method]
     return json.dumps(
-        {"method": method, "module": module, "options": options}, sort_keys=True
+        {
+            "method": method,
+            "module": module,
+            "options": options,
+            "share": config["explain"]["share"],
+        },
+        sort_keys=True,
     )
 
 

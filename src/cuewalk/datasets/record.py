@@ -77,6 +77,20 @@ def shard_of(id: str, shards: int) -> int:
     return zlib.crc32(id.encode()) % shards
 
 
+def in_sample(id: str, share: float) -> bool:
+    """Whether a photograph is in a fair sample that holds about this share of all.
+
+    It depends on the id alone, so a photograph more moves no other, and a smaller share gives a
+    subset of a larger.
+
+    Args:
+        id: Its name.
+        share: From 0, none, to 1, all.
+    """
+    # Another start value than that of `shard_of`, lest a sample be whole shards.
+    return zlib.crc32(id.encode(), 1) < share * 2**32
+
+
 def limited(ids: Iterable[str], limit: int | None) -> list[str]:
     """A fair sample for a quick look: the ids of smallest CRC-32, sorted by id.
 

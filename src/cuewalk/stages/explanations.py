@@ -11,7 +11,7 @@ from torch import nn
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, pad_classes, read_store, write_store
 from cuewalk.classifier.images import normalise
-from cuewalk.datasets.record import Record
+from cuewalk.datasets.record import Record, in_sample
 from cuewalk.evaluate.explanation import is_constant
 from cuewalk.explain.registry import explainer
 from cuewalk.stages.networks import load_classifier, network_input, prepare
@@ -20,11 +20,11 @@ from cuewalk.stages.runner import Job, main, progress
 
 
 def run(job: Job) -> int:
-    """Write output `explanations`; cfg: method, its module and options.
+    """Write output `explanations`; cfg: method, its module and options, share.
 
-    Arrays, a row per photograph of input `predictions`: `class_id` (n, S), the predicted class and
-    then those of the image label; `map` (n, S, h, w) float32, a token grid or pixels;
-    `constant` (n, S) bool, maps that tell no place from another.
+    Arrays, a row per photograph of input `predictions` that is in the sample: `class_id` (n, S),
+    the predicted class and then those of the image label; `map` (n, S, h, w) float32, a token grid
+    or pixels; `constant` (n, S) bool, maps that tell no place from another.
     """
     device = prepare(job)
     model, about = load_classifier(job.input("model"))
@@ -33,10 +33,13 @@ def run(job: Job) -> int:
     model.to(device)
     predictions = read_store(job.input("predictions") / "predictions.zarr.zip")
     by_id = records_by_id(job)
-    records = [by_id[id] for id in predictions.ids]
+    records = [by_id[id] for id in predictions.ids if in_sample(id, job.cfg["share"])]
     slots = [
-        [int(logits[0].argmax()), *class_indices(record, about["classes"])]
-        for logits, record in zip(predictions.arrays["logits"], records, strict=True)
+        [
+            int(predictions.row(record.id)["logits"][0].argmax()),
+            *class_indices(record, about["classes"]),
+        ]
+        for record in records
     ]
     maps = _maps(job, model, records, slots, about["model"]["image_size"], options)
     arrays = {
@@ -44,8 +47,9 @@ def run(job: Job) -> int:
         "map": maps,
         "constant": is_constant(maps),
     }
+    attributes = {"size": about["model"]["image_size"]}
+    store = Store(tuple(record.id for record in records), arrays, attributes)
     with atomic_folder(job.outputs["explanations"]) as folder:
-        store = Store(predictions.ids, arrays, {"size": about["model"]["image_size"]})
         write_store(folder / "explanations.zarr.zip", store)
     return len(records)
 

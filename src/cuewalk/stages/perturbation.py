@@ -32,7 +32,8 @@ def run(job: Job) -> int:
     model, about = load_classifier(job.input("model"))
     model.to(device)
     maps = read_store(job.input("explanations") / "explanations.zarr.zip")
-    whole = read_store(job.input("predictions") / "predictions.zarr.zip").arrays["logits"][:, 0]
+    predictions = read_store(job.input("predictions") / "predictions.zarr.zip")
+    whole = [predictions.row(id)["logits"][0] for id in maps.ids]
     records = records_by_id(job)
     class_id = maps.arrays["class_id"]
     shape = (*class_id.shape, len(DIRECTIONS), len(LEVELS))
