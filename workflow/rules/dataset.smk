@@ -61,7 +61,8 @@ rule dataset:
         code=code("dataset"),
         data=data_of_index,
     shell:
-        call("dataset", outputs=["index"]) + " --shard {wildcards.index}"
+        call("dataset", inputs=["photographs"], outputs=["index"])
+        + " --shard {wildcards.index}"
 
 
 rule truth:
@@ -81,7 +82,7 @@ rule truth:
         code=code("truth"),
         data=data_of_index_with_masks,
     shell:
-        call("truth", inputs=["index"], outputs=["truth"])
+        call("truth", inputs=["photographs", "index"], outputs=["truth"])
         + " --shard {wildcards.index}"
 
 
