@@ -13,6 +13,7 @@ from cuewalk.config import merge_config
 
 OVERLAY = {
     "run": "bad",
+    "tables": ["masks"],
     "dataset": {"kind": "voc", "root": "voc", "classes": ["dog", "cat"], "select": None},
     "shards": {"train": 1, "evaluate": 1},
     "classifier": {
