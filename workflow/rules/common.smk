@@ -234,15 +234,22 @@ def call_shard(stage, inputs=(), outputs=()):
 
 
 def targets():
-    """What the tables that the config asks for are, or need."""
+    """All that the tables that the config asks for are made of.
+
+    Intermediates too: Snakemake only misses a deleted one if it is asked for.
+    """
     found = [f"{RUN}/dataset/counts.csv", f"{RUN}/classifier/model.safetensors"]
+    found += [*DRAWN_PHOTOGRAPHS, *indexes("dataset", SHARDS)]
     if "masks" in config["tables"]:
-        # Intermediates too, so that a deleted one is noticed and made again.
         stages = ["cues", "crf", "labels", "walk"]
+        stages += ["confusion/cue", "confusion/crf", "confusion/walk"]
         found += expand(f"{RUN}/{{stage}}/{{shard}}", stage=stages, shard=SHARDS)
         splits = config["masks"]["splits"]
         found += expand(f"{RUN}/masks/{{shard}}", shard=shards_with(*splits))
-        found += [f"{RUN}/affinitynet/model.safetensors", f"{RUN}/report.html"]
+        found += expand(f"{RUN}/predictions/{{shard}}", shard=EVALUATE_SHARDS)
+        found += [*indexes("truth", SHARDS), f"{RUN}/affinitynet/model.safetensors"]
+        found += [f"{RUN}/metrics/masks.csv", f"{RUN}/metrics/precision.csv"]
+        found.append(f"{RUN}/report.html")
     for table, stage in EXPLAINED.items():
         if table in config["tables"]:
             found += expand(

@@ -4,7 +4,7 @@ What is wrong with them has to be said before anything is trained: these rules g
 """
 
 DRAWN_PHOTOGRAPHS = (
-    f"{RUN}/photographs" if config["dataset"]["kind"] == "shapes" else []
+    [f"{RUN}/photographs"] if config["dataset"]["kind"] == "shapes" else []
 )
 
 if config["dataset"]["kind"] == "shapes":
