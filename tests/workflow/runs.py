@@ -84,7 +84,12 @@ class Run:
         return Path(self.overlay["dataset"].get("root") or self.folder / "photographs")
 
     def snakemake(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The command that a user types, with the profile of the Makefile."""
+        """The command that a user types, run to its end."""
+        around = {} if self.project == ROOT else {"PYTHONPATH": str(self.project / "src")}
+        return _command(*self.arguments(), *arguments, work=self.work, around=around)
+
+    def arguments(self) -> list[str]:
+        """Of Python, for that command, with the profile of the Makefile."""
         overlay = self.work / "overlay.yaml"
         overlay.write_text(yaml.safe_dump(dict(self.overlay)))
         options = {
@@ -94,9 +99,7 @@ class Run:
             "--configfile": overlay,
             "--cores": CORES,
         }
-        given = [str(part) for option in options.items() for part in option]
-        around = {} if self.project == ROOT else {"PYTHONPATH": str(self.project / "src")}
-        return _command("-m", "snakemake", *given, *arguments, work=self.work, around=around)
+        return ["-m", "snakemake", *(str(part) for option in options.items() for part in option)]
 
     def snakemake_or_fail(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The same, where it has to succeed."""

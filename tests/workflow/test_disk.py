@@ -1,12 +1,12 @@
 """A full disk, one that cannot be written to, two runs at once: a sentence, and nothing lost."""
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 from runs import TINY, Run
-from test_faults import command
 
 pytestmark = pytest.mark.timeout(600)
 TARGET = "results/tiny/dataset/counts.csv"
@@ -61,11 +61,13 @@ def test_a_disk_that_cannot_be_written_to(run):
 
 def test_two_runs_at_once(tmp_path):
     run = Run(tmp_path, TINY)
-    run.planned()  # writes the overlay
     log = run.folder / "logs" / "shapes.log"
     longer = "results/tiny/classifier/model.safetensors"  # so that both really overlap
     with subprocess.Popen(
-        [*command(run), "--", longer], cwd=run.work, stderr=subprocess.PIPE, text=True
+        [sys.executable, *run.arguments(), "--", longer],
+        cwd=run.work,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as first:
         while not log.exists() and first.poll() is None:
             time.sleep(0.01)

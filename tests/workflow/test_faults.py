@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from runs import ENVIRONMENT, ROOT, Run
+from runs import ENVIRONMENT, Run
 
 pytestmark = pytest.mark.timeout(1800)  # the first test waits for the undisturbed run
 
@@ -104,9 +104,12 @@ def strike(run: Run, point: Point, seconds: float) -> bool:
     log = next(iter(logs(run, point)))
     log.unlink()
     with subprocess.Popen(
-        command(run), cwd=run.work, env=ENVIRONMENT, stdout=subprocess.DEVNULL,
+        [sys.executable, *run.arguments()],
+        cwd=run.work,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-    ) as snakemake:  # fmt: skip
+    ) as snakemake:
         met = False
         while snakemake.poll() is None and not met:
             # The stage has opened its log; or its artefact has a temporary name.
@@ -131,18 +134,6 @@ def python_arguments(process: psutil.Process) -> list[str]:
     except psutil.NoSuchProcess:
         return []
     return arguments if arguments and "python" in Path(arguments[0]).name else []
-
-
-def command(run: Run) -> list[str]:
-    """What `Run.snakemake` runs, on two cores."""
-    return [
-        sys.executable, "-m", "snakemake",
-        "--snakefile", str(ROOT / "Snakefile"),
-        "--profile", str(ROOT / "workflow" / "profiles" / "default"),
-        "--directory", str(run.work),
-        "--configfile", str(run.work / "overlay.yaml"),
-        "--cores", "2",
-    ]  # fmt: skip
 
 
 def logs(run: Run, point: Point) -> list[Path]:

@@ -179,8 +179,10 @@ def test_a_photograph_more_to_report_on(copy):
 
 
 def test_shards_of_what_is_learnt_from(copy):
-    planned = Run(copy.work, merge_config(copy.overlay, {"shards": {"train": 2}}), copy.project)
-    assert not {"dataset", "truth", "classifier"} & set(planned.planned())
+    cut = Run(copy.work, merge_config(copy.overlay, {"shards": {"train": 2}}), copy.project)
+    planned = cut.planned()
+    assert not {"dataset", "truth", "classifier", "predictions"} & set(planned)
+    assert planned["cues"] == 2
 
 
 @pytest.mark.parametrize("stage", ["cues", "walk", "explanations/relevance"])

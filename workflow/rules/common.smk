@@ -29,8 +29,7 @@ except InputError as error:
 ENVIRONMENT = "../../envs/cuewalk.yaml"
 # Beside the parameters, through the environment, goes what is no reason to compute anything again: how
 # to run, where the photographs lie, and in which lists; what these hold is in the digest of the data.
-# Stages run with the interpreter that runs Snakemake, whether
-# its environment is activated or not.
+# Stages run with the interpreter that runs Snakemake, whether its environment is activated or not.
 os.environ.update(
     PATH=os.pathsep.join(
         [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
@@ -46,10 +45,12 @@ os.environ.update(
 
 # Photographs to learn from and to select on lie in the train shards, the others in the evaluate ones.
 # The train shards share an index, since all that is learnt from is one thing.
-SHARDED, INDEXED = {}, {}
+SHARDED, INDEXED, INDEX_OF = {}, {}, {}
 for one in LISTED:
-    SHARDED.setdefault(one.shard(config["shards"]), []).append(one)
-    INDEXED.setdefault(one.index(config["shards"]), []).append(one)
+    shard, index = one.shard(config["shards"]), one.index(config["shards"])
+    SHARDED.setdefault(shard, []).append(one)
+    INDEXED.setdefault(index, []).append(one)
+    INDEX_OF[shard] = index
 
 
 def shards_with(*roles):
@@ -66,24 +67,21 @@ TRAIN_SHARDS = shards_with("train")
 EVALUATE_SHARDS = shards_with("evaluate")
 
 
-def index_name(shard):
-    """Name of the index that lists a shard's photographs."""
-    return "train" if shard.startswith("train") else shard
-
-
 def index_of_shard(wildcards):
-    """That index, as an input."""
-    return f"{RUN}/dataset/{index_name(wildcards.shard)}.csv"
+    """The index that lists a shard's photographs, as an input."""
+    return f"{RUN}/dataset/{INDEX_OF[wildcards.shard]}.csv"
 
 
 def truth_of_shard(wildcards):
     """The list of ground truth beside it, as an input."""
-    return f"{RUN}/truth/{index_name(wildcards.shard)}.csv"
+    return f"{RUN}/truth/{INDEX_OF[wildcards.shard]}.csv"
 
 
 def indexes(folder, shards):
     """Those in a folder, `dataset` or `truth`, that list the photographs of some shards."""
-    return [f"{RUN}/{folder}/{name}.csv" for name in sorted({*map(index_name, shards)})]
+    return [
+        f"{RUN}/{folder}/{name}.csv" for name in sorted({INDEX_OF[s] for s in shards})
+    ]
 
 
 METHODS = config["explain"]["methods"]
@@ -181,7 +179,7 @@ DRAWN = (
 @cache
 def data(name, masks=False):
     """Digest of the photographs of a shard or index, with their labels and, if asked for, masks."""
-    return data_of(INDEXED.get(name) or SHARDED[name], masks=masks)
+    return data_of({**SHARDED, **INDEXED}[name], masks=masks)
 
 
 def data_of(listed, masks=False):

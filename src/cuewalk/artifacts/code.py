@@ -21,6 +21,8 @@ DISTRIBUTIONS = {
     "yaml": "PyYAML",
 }
 """Names that libraries are installed by, where they are imported by another."""
+UNCOUNTED = frozenset({f"{PACKAGE}.artifacts.provenance"})
+"""Modules that shape no result, with all that only they import: how a receipt is written."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -53,12 +55,15 @@ def code_parts(*modules: str) -> dict[str, dict[str, str]]:
 
 
 def imported_modules(module: str) -> set[str]:
-    """The module itself and every module of the package that it imports, transitively."""
+    """The module itself and every module of the package that it imports, transitively.
+
+    Without `UNCOUNTED`.
+    """
     found: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found | UNCOUNTED:
             found.add(name)
             waiting.extend(_imports(name))
     return found

@@ -7,7 +7,6 @@ can be traced to both.
 """
 
 import hashlib
-import json
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from cuewalk.artifacts.digests import json_digest
 from cuewalk.artifacts.store import Store, read_store
 
 IGNORED = frozenset({".snakemake_timestamp"})
@@ -121,11 +121,6 @@ def store_digests(store: Store | None) -> dict[str, Any]:
         "arrays": {n: _values({n: array}) for n, array in sorted(store.arrays.items())},
         "rows": {id: _values(store.row(id)) for id in store.ids},
     }
-
-
-def json_digest(value: Any) -> str:
-    """SHA-256 of something that JSON can say."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _hash(path: Path) -> tuple[str, int]:

@@ -65,7 +65,11 @@ def _read(path: Path) -> dict[str, list[Any]]:
     return found if isinstance(found, dict) else {}
 
 
+def json_digest(value: Any) -> str:
+    """SHA-256 of something that JSON can say."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def digest_of(value: Mapping[str, Any]) -> str:
-    """Short digest of something that JSON can say."""
-    text = json.dumps(value, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """The same in short, for parameters of rules."""
+    return json_digest(value)[:16]

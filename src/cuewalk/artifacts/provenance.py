@@ -1,7 +1,7 @@
 """The receipt of one job, from its start to its end; the runner's side of `receipts` and `reuse`.
 
-The runner loads this module by name, so that how a receipt is written does not count as code of
-every stage: it shapes no result.
+It does not count as code of the stages (`code.UNCOUNTED`): how a receipt is written shapes no
+result.
 """
 
 import os

@@ -22,8 +22,8 @@ from cuewalk.artifacts.content import (
     Content,
     describe,
     file_digests,
-    json_digest,
 )
+from cuewalk.artifacts.digests import json_digest
 
 FORMAT = 1
 NAME = "receipt.json"

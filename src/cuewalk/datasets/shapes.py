@@ -76,8 +76,7 @@ def generate_shapes(
         root: Folder to write into; created where it doesn't exist.
         train: Photographs in split train.
         select: Photographs in split select, for choosing thresholds.
-        evaluate: Photographs in split val. Its pictures are numbered first, so that another size
-            of the training split changes none of them.
+        evaluate: Photographs in split val; another size of the training split changes none.
         size: Long side in pixels, at least 48.
         seed: Not negative. The same seed gives the same bytes.
 

@@ -6,10 +6,16 @@ map. The fractions, black as the replacement, and that pixels are blackened befo
 normalised are the released code's; the paper names none of them.
 """
 
-import torch
-from torch import Tensor
+from collections.abc import Sequence
 
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cuewalk.classifier.images import normalise
 from cuewalk.evaluate.curves import LEVELS
+from cuewalk.evaluate.explanation import evaluated_map
+from cuewalk.explain.chance import random
 
 FRACTIONS = LEVELS[1:]
 """Shares of the pixels that are removed: 0.1 to 0.9."""
@@ -18,6 +24,35 @@ FRACTIONS = LEVELS[1:]
 def pixel_counts(pixels: int) -> list[int]:
     """How many of an image's pixels each of `FRACTIONS` removes, rounded down."""
     return [int(pixels * fraction) for fraction in FRACTIONS]
+
+
+def ranked_maps(
+    model: nn.Module,
+    image: Tensor,
+    grids: np.ndarray,
+    constant: np.ndarray,
+    classes: Sequence[int],
+    seed: int,
+) -> np.ndarray:
+    """The map that ranks the pixels for each explained class, float32 (S, H, W).
+
+    A constant map ranks none of them, so it scores what method `random` would.
+
+    Args:
+        model: the network that was explained.
+        image: (3, H, W) in [0, 1].
+        grids: (S, h, w), a method's raw maps.
+        constant: (S,) bool, which of them tell no place from another.
+        classes: S class indices.
+        seed: of the chance maps.
+    """
+    size = (image.shape[-2], image.shape[-1])
+    planes = evaluated_map(grids, size)
+    if constant.any():
+        asked = torch.tensor(classes, device=image.device)[:, None]
+        chance = random(model, normalise(image)[None], asked, seed=seed)[:, 0].float()
+        planes[constant] = evaluated_map(chance.cpu().numpy(), size)[constant]
+    return planes
 
 
 def removal_order(maps: Tensor, positive: bool) -> Tensor:

@@ -25,7 +25,7 @@ def reciprocal(z: Tensor, eps: float = EPS) -> Tensor:
     The shift is towards plus whatever the sign of z, and z = -eps gives 1 / eps, as in the authors'
     code.
     """
-    # Arithmetic instead of masks: on a CPU, comparing and masking cost ten times as much.
+    # Arithmetic instead of masks: comparing and masking cost a CPU far more.
     inverse = (z + eps).reciprocal_().nan_to_num_(nan=math.nan, posinf=1 / eps)
     return inverse.mul_(z.sgn().square_())
 
@@ -33,8 +33,8 @@ def reciprocal(z: Tensor, eps: float = EPS) -> Tensor:
 def product(rows: Tensor, matrix: Tensor) -> Tensor:
     """Matrix product of rows (..., m) and a weight (m, n), either contiguous or transposed.
 
-    For float32 on a CPU through oneDNN, where torch has it: a tenth faster than MKL, which torch
-    takes by itself, on 200 to 800 tokens. It is the operator that torch.compile puts in place.
+    For float32 on a CPU through oneDNN, where torch has it: faster than MKL, which torch takes by
+    itself. It is the operator that torch.compile puts in place.
     """
     single = rows.dtype == torch.float32 and rows.device.type == "cpu"
     if single and hasattr(torch.ops.mkldnn, "_linear_pointwise"):

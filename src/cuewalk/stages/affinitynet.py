@@ -53,7 +53,7 @@ def run(job: Job) -> int:
 
 def _labelled(job: Job) -> tuple[Sequence[Record], np.ndarray]:
     """Training photographs in order of id, with their label grids (n, g, g)."""
-    by_id = {r.id: r for r in with_role(list(records_by_id(job).values()), "train")}
+    by_id = {r.id: r for r in with_role(records_by_id(job).values(), "train")}
     rows: dict[str, np.ndarray] = {}
     pairs = np.zeros(3, np.int64)
     for path in job.inputs["labels"]:

@@ -30,7 +30,7 @@ def run(job: Job) -> int:
     device = prepare(job)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
     classes = read_classes(job.input("classes"))
-    learning = with_role(list(records_by_id(job).values()), "train")
+    learning = with_role(records_by_id(job).values(), "train")
 
     torch.manual_seed(seed)
     learns = job.cfg["classifier"]["training"]["epochs"] > 0

@@ -15,7 +15,7 @@ def run(job: Job) -> int:
         InputError: A list names no photograph that shows any of the classes.
     """
     classes = read_classes(job.input("classes"))
-    records = list(records_by_id(job).values())
+    records = records_by_id(job).values()
     table = pd.DataFrame({"class": [*classes, "all"]})
     for role, name in job.cfg["lists"].items():
         own = with_role(records, role)

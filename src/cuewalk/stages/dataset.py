@@ -1,6 +1,6 @@
 """Stage `dataset`: check photographs and labels once, and list them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cuewalk.artifacts.atomic import atomic_file
@@ -9,7 +9,7 @@ from cuewalk.datasets.imagenet_segmentation import read_imagenet_segmentation
 from cuewalk.datasets.listing import list_photographs
 from cuewalk.datasets.record import Dataset, write_index
 from cuewalk.datasets.voc import read_voc
-from cuewalk.stages.runner import Job, log, main, progress
+from cuewalk.stages.runner import Job, log, main, progress_of
 
 
 def run(job: Job) -> int:
@@ -27,9 +27,7 @@ def run(job: Job) -> int:
 def _read(job: Job, roles: Mapping[str, Sequence[str]]) -> Dataset:
     """Read and check photographs by the data set's kind."""
 
-    def watched(ids: Iterable[str]) -> Iterable[str]:
-        some = list(ids)
-        return progress(some, len(some), f"dataset {job.shard}", weight=lambda _: 1)
+    watched = progress_of(f"dataset {job.shard}")
 
     kind = job.dataset["kind"]
     if kind == "imagenet":

@@ -67,5 +67,5 @@ def load_classifier(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
     about = read_about(path)
     model = build_model(about["model"], len(about["classes"]), weights=False)
     model.load_state_dict(load_file(path))
-    # A stem's convolutions are a quarter faster with the channels last; values keep their places.
+    # A stem's convolutions are faster with the channels last; values keep their places.
     return model.eval().to(memory_format=torch.channels_last), about

@@ -1,6 +1,6 @@
 """Stage `perturbation`: blacken pixels in the order of a method's maps and ask again (table 2)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,9 +11,7 @@ from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, read_store, write_store
 from cuewalk.classifier.images import normalise
 from cuewalk.evaluate.curves import LEVELS
-from cuewalk.evaluate.explanation import evaluated_map
-from cuewalk.evaluate.perturbation import FRACTIONS, perturbed, removal_order
-from cuewalk.explain.chance import random
+from cuewalk.evaluate.perturbation import FRACTIONS, perturbed, ranked_maps, removal_order
 from cuewalk.stages.networks import load_classifier, network_input, prepare
 from cuewalk.stages.rows import batches, present, records_by_id
 from cuewalk.stages.runner import Job, main, progress
@@ -44,8 +42,8 @@ def run(job: Job) -> int:
         images = network_input(job, [records[maps.ids[row]] for row in rows], size).to(device)
         for row, image in zip(rows, images, strict=True):
             classes = present(class_id[row])
-            found = {name: maps.arrays[name][row, : len(classes)] for name in ("map", "constant")}
-            planes = ranked_maps(model, image, found, classes, job.cfg["seed"])
+            grids, constant = (maps.arrays[n][row, : len(classes)] for n in ("map", "constant"))
+            planes = ranked_maps(model, image, grids, constant, classes, job.cfg["seed"])
             of_slot = _logits(model, image, planes, batch)
             for slot, label in enumerate(classes):
                 answers = np.concatenate([np.tile(whole[row], (2, 1, 1)), of_slot[slot]], axis=1)
@@ -55,33 +53,6 @@ def run(job: Job) -> int:
         attributes = {"directions": list(DIRECTIONS)}
         write_store(folder / "perturbation.zarr.zip", Store(maps.ids, arrays, attributes))
     return len(maps.ids)
-
-
-def ranked_maps(
-    model: VisionTransformer,
-    image: Tensor,
-    found: Mapping[str, np.ndarray],
-    classes: Sequence[int],
-    seed: int,
-) -> np.ndarray:
-    """The map that ranks the pixels for each explained class, float32 (S, H, W).
-
-    A constant map ranks none of them, so it scores what method `random` would.
-
-    Args:
-        model: the network that was explained.
-        image: (3, H, W) in [0, 1].
-        found: a method's `map` (S, h, w) and `constant` (S,).
-        classes: S class indices.
-        seed: of the chance maps.
-    """
-    size = (image.shape[-2], image.shape[-1])
-    planes = evaluated_map(found["map"], size)
-    if found["constant"].any():
-        asked = torch.tensor(classes, device=image.device)[:, None]
-        chance = random(model, normalise(image)[None], asked, seed=seed)[:, 0].float()
-        planes[found["constant"]] = evaluated_map(chance.cpu().numpy(), size)[found["constant"]]
-    return planes
 
 
 def _logits(

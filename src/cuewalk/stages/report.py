@@ -28,7 +28,7 @@ STORES = {
 def run(job: Job) -> int:
     """Write output `report`; cfg: report, walk, masks, cue_map, sweep, dataset."""
     records = records_by_id(job)
-    roles = {role: with_role(list(records.values()), role) for role in ROLES}
+    roles = {role: with_role(records.values(), role) for role in ROLES}
     ids = choose([record.id for record in roles["evaluate"]], job.cfg["report"]["panels"])
     found = {panel.id: panel for panel in progress(_panels(job, records, ids), len(ids), "report")}
     page = build_page(

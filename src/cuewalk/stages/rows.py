@@ -1,6 +1,6 @@
 """Which photographs a job handles, and how it reads them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ def read_mask_ids(path: Path) -> tuple[int, ...]:
     return tuple(int(id) for id in ids.dropna())
 
 
-def with_role(records: Sequence[Record], role: str) -> list[Record]:
+def with_role(records: Iterable[Record], role: str) -> list[Record]:
     """The photographs that a split of the config names: train, select or evaluate."""
     return [record for record in records if role in record.splits]
 

@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from tqdm import tqdm
 
 from cuewalk.artifacts.atomic import remove_leftovers
 from cuewalk.artifacts.code import code_digest
+from cuewalk.artifacts.provenance import Provenance
 from cuewalk.errors import InputError, disk_sentence
 
 log = logging.getLogger("cuewalk")
@@ -109,8 +109,6 @@ def main(module: str, stage: Stage) -> None:
 
 def _make(job: Job, stage: Stage, modules: list[str], arguments: argparse.Namespace) -> None:
     """Take the outputs over from another run, or run the stage; then write the receipt."""
-    # Loaded by name, so as not to count as code of every stage: a receipt shapes no result.
-    provenance = import_module("cuewalk.artifacts.provenance")
     about = {
         "stage": modules[0].rsplit(".", 1)[-1],
         "shard": job.shard,
@@ -118,9 +116,7 @@ def _make(job: Job, stage: Stage, modules: list[str], arguments: argparse.Namesp
         "code": job.code,
         "data": job.data,
     }
-    own = provenance.Provenance(
-        arguments.receipt, modules, about, job.inputs, job.outputs, job.root
-    )
+    own = Provenance(arguments.receipt, modules, about, job.inputs, job.outputs, job.root)
     if other := own.reuse(arguments.log):
         log.info("done: taken over from another run, as %s says", other)
         return
@@ -185,6 +181,16 @@ def progress(
                 left = (total - done) / rate
                 log.info("%s: %d of %d, %.2f images/s, %.0f s left", text, done, total, rate, left)
                 noted = now
+
+
+def progress_of(text: str) -> Callable[[Iterable[str]], Iterable[str]]:
+    """The same for what the library reads one id at a time."""
+
+    def watched(ids: Iterable[str]) -> Iterable[str]:
+        some = list(ids)
+        return progress(some, len(some), text, weight=lambda _: 1)
+
+    return watched
 
 
 def _count(item: Any) -> int:

@@ -1,12 +1,10 @@
 """Stage `truth`: check ground truth masks once, and list them."""
 
-from collections.abc import Iterable
-
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.datasets.imagenet_segmentation import read_imagenet_segmentation_truths
 from cuewalk.datasets.record import Truth, read_index, write_truth
 from cuewalk.datasets.voc import read_voc_truths
-from cuewalk.stages.runner import Job, main, progress
+from cuewalk.stages.runner import Job, main, progress_of
 
 JUDGED = frozenset({"select", "evaluate"})
 """Roles whose photographs are compared with ground truth."""
@@ -24,9 +22,7 @@ def _read(job: Job) -> tuple[Truth, ...]:
     """Read and check masks by the data set's kind."""
     records = [r for r in read_index(job.input("index")) if JUDGED & set(r.splits)]
 
-    def watched(ids: Iterable[str]) -> Iterable[str]:
-        some = list(ids)
-        return progress(some, len(some), f"truth {job.shard}", weight=lambda _: 1)
+    watched = progress_of(f"truth {job.shard}")
 
     dataset = job.cfg["dataset"]
     if dataset["kind"] == "imagenet":
