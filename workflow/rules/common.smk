@@ -11,7 +11,12 @@ from snakemake.exceptions import WorkflowError
 from cuewalk.artifacts.code import code_digest
 from cuewalk.artifacts.digests import FileDigests, digest_of
 from cuewalk.config import check_config, merge_config, plain_values, read_config
-from cuewalk.datasets.listing import data_digest, list_classes, list_photographs
+from cuewalk.datasets.listing import (
+    ROLES,
+    data_digest,
+    list_classes,
+    list_photographs,
+)
 from cuewalk.errors import InputError
 from cuewalk.explain.registry import MODULES, OPTIONS
 
@@ -62,7 +67,7 @@ def shards_with(*roles):
     ]
 
 
-SHARDS = shards_with("train", "select", "evaluate")
+SHARDS = shards_with(*ROLES)
 TRAIN_SHARDS = shards_with("train")
 EVALUATE_SHARDS = shards_with("evaluate")
 
@@ -117,7 +122,7 @@ def cfg_of_dataset(*keys):
 
 def cfg_of_counts():
     """Names of the lists by role, in the same form."""
-    lists = {role: config["dataset"][role] for role in ("train", "select", "evaluate")}
+    lists = {role: config["dataset"][role] for role in ROLES}
     named = {role: name for role, name in lists.items() if name is not None}
     return json.dumps({"lists": named}, sort_keys=True)
 
