@@ -4,6 +4,7 @@
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cuewalk.errors import InputError
+from cuewalk.report.provenance import stage_rows
 
 
 def print_run(folder: Path) -> None:
@@ -116,20 +118,19 @@ TABLES = {
 
 def stage_table(folder: Path) -> Table:
     """What each stage took, from the receipts: its jobs' seconds summed, rate, largest memory."""
-    receipts = pd.DataFrame([json.loads(path.read_text()) for path in _receipts(folder)])
+    receipts = [json.loads(path.read_text()) for path in _receipts(folder)]
     table = Table(title="Stages", title_justify="left")
     for name in ("stage", "jobs", "images", "seconds", "images/s", "peak MB"):
         table.add_column(name, justify="left" if name == "stage" else "right")
-    for stage, jobs in receipts.sort_values("finished").groupby("stage", sort=False):
-        seconds, images = jobs["seconds"].sum(), jobs["images"].sum()
-        reused = jobs["reused_from"].notna().sum() if "reused_from" in jobs else 0
+    for row in stage_rows(receipts):
+        jobs, reused, rate = row["jobs"], row["reused"], row["images_per_second"]
         table.add_row(
-            str(stage),
-            f"{len(jobs)} ({reused} reused)" if reused else str(len(jobs)),
-            f"{images:.0f}",
-            f"{seconds:.1f}",
-            f"{images / max(seconds, 1e-9):.1f}",
-            f"{jobs['peak_memory_mb'].max():.0f}",
+            row["stage"],
+            f"{jobs} ({reused} reused)" if reused else str(jobs),
+            str(row["images"]),
+            f"{row['seconds']:.1f}",
+            "" if math.isnan(rate) else f"{rate:.1f}",
+            f"{row['peak_memory_mb']:.0f}",
         )
     return table
 

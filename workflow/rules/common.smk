@@ -236,12 +236,30 @@ def call_shard(stage, inputs=(), outputs=()):
     return call(stage, inputs, outputs) + " --shard {wildcards.shard}"
 
 
+def of_shards(stage, shards):
+    """The folders of a stage."""
+    return expand(f"{RUN}/{stage}/{{shard}}", shard=shards)
+
+
+def for_table(table, paths):
+    """Some paths if the config asks for a table, else none."""
+    return paths if table in config["tables"] else []
+
+
+def of_explainers(stage):
+    """The folders of a stage that every explainer has its own of, if a table needs any."""
+    if not set(EXPLAINED) & set(config["tables"]):
+        return []
+    return [path for m in METHODS for path in of_shards(f"{stage}/{m}", EVALUATE_SHARDS)]
+
+
 def targets():
     """All that the tables that the config asks for are made of.
 
     Intermediates too: Snakemake only misses a deleted one if it is asked for.
     """
     found = [f"{RUN}/dataset/counts.csv", f"{RUN}/classifier/model.safetensors"]
+    found.append(f"{RUN}/report.html")
     found += [*DRAWN_PHOTOGRAPHS, *indexes("dataset", SHARDS)]
     if "masks" in config["tables"]:
         stages = ["cues", "crf", "labels", "walk"]
@@ -252,7 +270,6 @@ def targets():
         found += expand(f"{RUN}/predictions/{{shard}}", shard=EVALUATE_SHARDS)
         found += [*indexes("truth", SHARDS), f"{RUN}/affinitynet/model.safetensors"]
         found += [f"{RUN}/metrics/masks.csv", f"{RUN}/metrics/precision.csv"]
-        found.append(f"{RUN}/report.html")
     for table, stage in EXPLAINED.items():
         if table in config["tables"]:
             found += expand(

@@ -5,17 +5,29 @@ rule report:
     input:
         index=indexes("dataset", SHARDS),
         classes=f"{RUN}/dataset/classes.csv",
-        truth=indexes("truth", SHARDS),
+        counts=f"{RUN}/dataset/counts.csv",
         history=f"{RUN}/classifier/history.csv",
-        precision=f"{RUN}/metrics/precision.csv",
-        affinity_history=f"{RUN}/affinitynet/history.csv",
-        masks=f"{RUN}/metrics/masks.csv",
-        background=f"{RUN}/metrics/background.csv",
-        labels=f"{RUN}/metrics/labels.csv",
-        cues=expand(f"{RUN}/cues/{{shard}}", shard=SHARDS),
-        crf=expand(f"{RUN}/crf/{{shard}}", shard=SHARDS),
-        label_grids=expand(f"{RUN}/labels/{{shard}}", shard=SHARDS),
-        walk=expand(f"{RUN}/walk/{{shard}}", shard=SHARDS),
+        truth=for_table("masks", indexes("truth", SHARDS)),
+        precision=for_table("masks", f"{RUN}/metrics/precision.csv"),
+        affinity_history=for_table("masks", f"{RUN}/affinitynet/history.csv"),
+        masks=for_table("masks", f"{RUN}/metrics/masks.csv"),
+        background=for_table("masks", f"{RUN}/metrics/background.csv"),
+        labels=for_table("masks", f"{RUN}/metrics/labels.csv"),
+        cues=for_table("masks", of_shards("cues", SHARDS)),
+        crf=for_table("masks", of_shards("crf", SHARDS)),
+        label_grids=for_table("masks", of_shards("labels", SHARDS)),
+        walk=for_table("masks", of_shards("walk", SHARDS)),
+        written=for_table(
+            "masks", of_shards("masks", shards_with(*config["masks"]["splits"]))
+        ),
+        confusion_cue=for_table("masks", of_shards("confusion/cue", EVALUATE_SHARDS)),
+        confusion_walk=for_table("masks", of_shards("confusion/walk", EVALUATE_SHARDS)),
+        faithfulness=for_table("faithfulness", f"{RUN}/metrics/faithfulness.csv"),
+        curves=for_table("faithfulness", f"{RUN}/metrics/perturbation.csv"),
+        cue_segmentation=for_table(
+            "cue_segmentation", f"{RUN}/metrics/cue_segmentation.csv"
+        ),
+        explanations=of_explainers("explanations"),
     output:
         report=f"{RUN}/report.html",
         receipt=f"{RUN}/report.json",
@@ -24,7 +36,7 @@ rule report:
     conda:
         ENVIRONMENT
     params:
-        cfg=cfg("report", "walk", "masks", "cue_map", "sweep", "dataset"),
+        cfg=cfg("report", "walk", "masks", "cue_map", "sweep", "explain", "dataset"),
         code=code("report"),
         data="none",
     shell:
@@ -33,8 +45,9 @@ rule report:
             inputs=[
                 "index",
                 "classes",
-                "truth",
+                "counts",
                 "history",
+                "truth",
                 "precision",
                 "affinity_history",
                 "masks",
@@ -44,6 +57,13 @@ rule report:
                 "crf",
                 "label_grids",
                 "walk",
+                "written",
+                "confusion_cue",
+                "confusion_walk",
+                "faithfulness",
+                "curves",
+                "cue_segmentation",
+                "explanations",
             ],
             outputs=["report"],
         )

@@ -18,9 +18,11 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "pydensecrf": "pydensecrf2",
     "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
     "yaml": "PyYAML",
 }
 """Names that libraries are installed by, where they are imported by another."""
+TEMPLATES = frozenset({".j2", ".css", ".js", ".yaml"})
 UNCOUNTED = frozenset({f"{PACKAGE}.artifacts.provenance"})
 """Modules that shape no result, with all that only they import: how a receipt is written."""
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,8 +47,9 @@ def code_parts(*modules: str) -> dict[str, dict[str, str]]:
         `templates`: file name -> digest.
     """
     names = sorted(set().union(*map(imported_modules, modules)))
-    # A template counts as code of the modules beside it.
-    templates = {t for name in names for t in _path(name).parent.glob("*.j2")}
+    # What a page is made of counts as code of the modules beside it.
+    folders = {_path(name).parent for name in names}
+    templates = {t for f in folders for t in f.iterdir() if t.suffix in TEMPLATES}
     return {
         "modules": {name: _tree_digest(name) for name in names},
         "libraries": library_versions(*names),

@@ -1,6 +1,6 @@
 """The console command `cuewalk`: looks at finished runs, computes and changes nothing.
 
-Nothing here imports torch before it is needed, which is for one picture of `show`.
+Nothing here imports torch.
 """
 
 import json
@@ -70,10 +70,7 @@ def audit(results: Path, *, machine: bool) -> None:
 @click.argument("photograph", metavar="ID")
 @click.option("--output", type=FOLDER, default="panel.png", help="Where the picture goes.")
 @click.option("--root", type=FOLDER, help="Where the photographs lie now, if they were moved.")
-@click.option("--affinity/--no-affinity", default=True, help="It takes some seconds to compute.")
-def show(
-    results: Path, photograph: str, output: Path, root: Path | None, *, affinity: bool
-) -> None:
+def show(results: Path, photograph: str, output: Path, root: Path | None) -> None:
     """Follow one photograph through all stages of a run, in numbers and as a picture.
 
     RESULTS is a run's folder, ID the photograph's name in the tables of dataset/. Digests are of
@@ -84,8 +81,7 @@ def show(
     run = load(one_run(results))
     traces = follow(run, photograph)
     print_traces(photograph, traces, output_console())
-    kept = panel.Kept(run, photograph, traces, root)
-    panel.write_panel(kept.panel(_affinity() if affinity else None), output)
+    panel.write_panel(panel.Kept(run, photograph, traces, root).panel(), output)
     click.echo(f"picture  {output}")
     sys.exit(0 if all(trace.same for trace in traces) else 1)
 
@@ -107,10 +103,6 @@ def diff(run_a: Path, run_b: Path, *, machine: bool) -> None:
     else:
         print_differences(found, [str(folder) for folder in folders], output_console())
     sys.exit(0 if found.same else 1)
-
-
-def _affinity() -> Any:
-    return import_module("cuewalk.audit.affinity").photograph_affinity
 
 
 def output_console() -> Console:

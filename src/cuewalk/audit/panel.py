@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from cuewalk.stages.rows import read_mask_ids
 
 GAP, LINE = 8, 20
 """Pixels between the pictures, and of a caption."""
-Affinity = Callable[[Path, np.ndarray], np.ndarray]
 
 
 class Kept:
@@ -41,11 +40,8 @@ class Kept:
         self.paths = {trace.stage: run.folder / trace.path for trace in traces}
         self.root = root or self._root()
 
-    def panel(self, affinity: Affinity | None) -> Panel:
+    def panel(self) -> Panel:
         """Everything that there is, for a picture.
-
-        Args:
-            affinity: (weights of AffinityNet, photograph) -> a grid; None to leave it out.
 
         Raises:
             InputError: the photograph cannot be read.
@@ -57,7 +53,7 @@ class Kept:
             root = self._setting("cue_map", {"root": 3})["root"]
             maps, classes = photograph_cues(cues, self.id, root)
         row = crf.row(self.id) if crf else None
-        model = self.run.folder / "affinitynet" / "model.safetensors"
+        walk = self._store("walk")
         names = cues.attributes["classes"] if cues else []
         return Panel(
             id=self.id,
@@ -67,18 +63,18 @@ class Kept:
             foreground=None if row is None else 1 - row["low"][0].astype(np.float32),
             background=None if row is None else row["high"][0].astype(np.float32),
             label=data_set_ids(labels.row(self.id)["label"], classes) if labels else None,
-            walked=self._walked(),
+            walked=self._walked(walk),
             mask=self._mask(),
             truth=self._truth(),
-            affinity=affinity(model, image) if affinity and model.is_file() else None,
+            affinity=None if walk is None else walk.row(self.id)["affinity"].astype(np.float32),
         )
 
     def _store(self, stage: str) -> Store | None:
         path = self.paths.get(stage)
         return None if path is None else read_store(path)
 
-    def _walked(self) -> np.ndarray | None:
-        walk, cfg = self._store("walk"), self._setting("walk", None)
+    def _walked(self, walk: Store | None) -> np.ndarray | None:
+        cfg = self._setting("walk", None)
         if walk is None or cfg is None:
             return None
         return WalkedPlanes(walk).planes(self.id, (cfg["beta"], cfg["steps"]))[0]

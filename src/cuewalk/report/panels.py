@@ -5,8 +5,8 @@ Maps become heat maps over the photograph in grey; label ids take the colours of
 
 import base64
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,21 @@ _NEUTRAL_PALETTE = np.vstack([_PALETTE[:255], NEUTRAL]).astype(np.uint8)
 
 
 @dataclass(frozen=True)
+class Explained:
+    """One class of a photograph as every explainer sees it.
+
+    Attributes:
+        name: of the class.
+        role: why it was explained: predicted, labelled, or both.
+        maps: method -> float (H, W) in [0, 1].
+    """
+
+    name: str
+    role: str
+    maps: Mapping[str, NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True)
 class Panel:
     """What the stages made of one photograph; None where a stage had no part in it.
 
@@ -44,19 +59,21 @@ class Panel:
         mask: uint8 (H, W), ids of the data set.
         truth: uint8 (H, W), ids of the data set, 255 void.
         affinity: float (g, g) in [0, 1], mean affinity of each cell to those around it.
+        explained: classes of which every explainer made a map.
     """
 
     id: str
     labels: Sequence[str]
     image: NDArray[np.uint8]
     cues: NDArray[np.floating[Any]]
-    foreground: NDArray[np.floating[Any]] | None
-    background: NDArray[np.floating[Any]] | None
-    label: NDArray[np.uint8] | None
-    walked: NDArray[np.floating[Any]] | None
-    mask: NDArray[np.uint8] | None
-    truth: NDArray[np.uint8] | None
+    foreground: NDArray[np.floating[Any]] | None = None
+    background: NDArray[np.floating[Any]] | None = None
+    label: NDArray[np.uint8] | None = None
+    walked: NDArray[np.floating[Any]] | None = None
+    mask: NDArray[np.uint8] | None = None
+    truth: NDArray[np.uint8] | None = None
     affinity: NDArray[np.floating[Any]] | None = None
+    explained: Sequence[Explained] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -67,24 +84,16 @@ class Picture:
     uri: str
 
 
-def choose(ids: Sequence[str], number: int) -> list[str]:
-    """`number` ids spread evenly over the sorted ids, first and last included; all if fewer."""
-    ordered = sorted(ids)
-    if number >= len(ordered):
-        return ordered
-    return [ordered[i] for i in np.linspace(0, len(ordered) - 1, number).round().astype(int)]
-
-
 def pictures(panel: Panel) -> Iterator[list[Picture]]:
     """The steps of a panel in order, each a list of pictures: one, or one per class for the cue.
 
     A step that there is nothing of is left out.
     """
-    size = (round(HEIGHT * panel.image.shape[1] / panel.image.shape[0]), HEIGHT)
-    photograph = Image.fromarray(panel.image).resize(size, Image.Resampling.LANCZOS)
+    photograph = _small(panel)
+    size = photograph.size
 
     def heat(caption: str, values: NDArray[np.floating[Any]] | None) -> list[Picture]:
-        return [] if values is None else [Picture(caption, _jpeg(_heat(photograph, values)))]
+        return [] if values is None else [Picture(caption, as_jpeg(_heat(photograph, values)))]
 
     def ids(
         caption: str, values: NDArray[np.uint8] | None, palette: NDArray[np.uint8]
@@ -94,7 +103,7 @@ def pictures(panel: Panel) -> Iterator[list[Picture]]:
     walked = None if panel.walked is None else panel.walked.max(axis=0, initial=0)
     named = zip(panel.labels, panel.cues, strict=True)
     steps = [
-        [Picture("photograph", _jpeg(photograph))],
+        [Picture("photograph", as_jpeg(photograph))],
         [picture for name, cue in named for picture in heat(f"cue: {name}", cue)],
         heat("confident foreground", panel.foreground),
         heat("confident background", panel.background),
@@ -105,6 +114,14 @@ def pictures(panel: Panel) -> Iterator[list[Picture]]:
         ids("truth", panel.truth, _PALETTE),
     ]
     yield from (step for step in steps if step)
+
+
+def explainer_pictures(panel: Panel) -> Iterator[tuple[Explained, list[Picture]]]:
+    """The maps of all explainers side by side, class by class (as the paper's appendix 6.1)."""
+    photograph = _small(panel)
+    for explained in panel.explained:
+        maps = explained.maps.items()
+        yield explained, [Picture(name, as_jpeg(_heat(photograph, m))) for name, m in maps]
 
 
 def shown_labels(panels: Sequence[Panel], classes: Sequence[str]) -> list[tuple[str, str]]:
@@ -130,6 +147,12 @@ def css_colour(colour: Sequence[int] | NDArray[np.uint8]) -> str:
     return "#" + "".join(f"{int(value):02x}" for value in colour)
 
 
+def _small(panel: Panel) -> Image.Image:
+    height, width = panel.image.shape[:2]
+    size = (max(1, round(HEIGHT * width / height)), HEIGHT)
+    return Image.fromarray(panel.image).resize(size, Image.Resampling.LANCZOS)
+
+
 def _heat(photograph: Image.Image, values: NDArray[np.floating[Any]]) -> Image.Image:
     """The photograph in grey under colours that cover it more where the value is higher."""
     width, height = photograph.size
@@ -140,7 +163,8 @@ def _heat(photograph: Image.Image, values: NDArray[np.floating[Any]]) -> Image.I
     return Image.fromarray((share * colours + (1 - share) * grey).astype(np.uint8))
 
 
-def _jpeg(image: Image.Image) -> str:
+def as_jpeg(image: Image.Image) -> str:
+    """An image as a data URI."""
     content = io.BytesIO()
     image.save(content, "JPEG", quality=88)
     return _uri("jpeg", content)

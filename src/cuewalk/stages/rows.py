@@ -1,6 +1,6 @@
 """Which photographs a job handles, and how it reads them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ def present(class_id: np.ndarray) -> list[int]:
     return [int(c) for c in class_id if c != NO_CLASS]
 
 
-class TruthReader:
+class TruthReader(Mapping[str, np.ndarray]):
     """Ground truth masks by photograph; only the confusion and report stages make one."""
 
     def __init__(self, job: Job) -> None:
@@ -77,7 +77,13 @@ class TruthReader:
         truths = [truth for path in job.inputs["truth"] for truth in read_truth(path)]
         self.truths: dict[str, Truth] = {truth.id: truth for truth in truths}
 
-    def __contains__(self, photograph: str) -> bool:
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.truths)
+
+    def __len__(self) -> int:
+        return len(self.truths)
+
+    def __contains__(self, photograph: object) -> bool:
         return photograph in self.truths
 
     def __getitem__(self, photograph: str) -> np.ndarray:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from cuewalk.affinity.loss import affinities
 from cuewalk.affinity.net import AffinityNet
+from cuewalk.affinity.picture import mean_affinity
 from cuewalk.affinity.walk import transition, walk
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, read_store, stack_rows, write_store
@@ -37,18 +38,21 @@ def run(job: Job) -> int:
 
     net, about = load_net(job.input("model"))
     net.to(device)
-    rows = []
+    cells, radius = about["grid"]["cells"], about["grid"]["radius"]
+    rows, pictures = [], []
     for some in progress(
         batches(range(len(ids)), job.compute["batch_size"]), len(ids), "walk", weight=len
     ):
         seen = [records[ids[i]] for i in some]
         images = normalise(network_input(job, seen, about["affinitynet"]["image_size"])).to(device)
         with torch.no_grad():
-            aff = affinities(net(images), about["grid"]["radius"]).cpu()
+            aff = affinities(net(images), radius).cpu()
         for index, i in enumerate(some):
-            planes = _cell_planes(job, cues, ids[i], alphas, about["grid"]["cells"])
-            rows.append(_walk(aff[index], planes, settings, about["grid"]["radius"]))
-    _write(job, cues, ids, rows, settings, alphas, about)
+            planes = _cell_planes(job, cues, ids[i], alphas, cells)
+            rows.append(_walk(aff[index], planes, settings, radius))
+            pictures.append(mean_affinity(aff[index].numpy(), cells, cells, radius))
+    affinity = np.reshape(pictures, (len(ids), cells, cells)).astype(np.float16)
+    _write(job, cues, ids, rows, affinity, settings, alphas)
     return len(ids)
 
 
@@ -101,14 +105,17 @@ def _write(
     cues: Store,
     ids: Sequence[str],
     rows: Sequence[np.ndarray],
+    affinity: np.ndarray,
     settings: Sequence[tuple[float, int]],
     alphas: Sequence[float],
-    about: Mapping[str, Any],
 ) -> None:
-    """Arrays planes (n, K, settings, g, g) and background (n, A, settings, g, g) float32."""
+    """Arrays planes (n, K, settings, g, g) and background (n, A, settings, g, g) float32.
+
+    Beside them affinity (n, g, g) float16, to look at: each cell's mean to those around it.
+    """
     kept = [cues.ids.index(id) for id in ids]
-    cells, slots = about["grid"]["cells"], cues.arrays["class_id"].shape[1]
-    shape = (len(settings), cells, cells)
+    slots = cues.arrays["class_id"].shape[1]
+    shape = (len(settings), *affinity.shape[1:])
     by_plane = [row.swapaxes(0, 1) for row in rows]
     classes = [row[: len(row) - len(alphas)] for row in by_plane]
     backgrounds = [row[len(row) - len(alphas) :] for row in by_plane]
@@ -117,6 +124,7 @@ def _write(
         "size": cues.arrays["size"][kept],
         "planes": stack_rows(classes, slots, shape, np.float32),
         "background": stack_rows(backgrounds, len(alphas), shape, np.float32),
+        "affinity": affinity,
     }
     attributes = {"settings": [list(s) for s in settings], "alphas": list(alphas)}
     with atomic_folder(job.outputs["walk"]) as folder:
