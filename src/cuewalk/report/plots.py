@@ -46,7 +46,7 @@ def background_plot(table: pd.DataFrame, split: str, scale: str, chosen: Mapping
         tooltip=["source", "background", alt.Tooltip("miou:Q", title="mIoU, %", format=".2f")],
     )
     places = alt.Scale(domain=["after", "inside"])
-    dash = alt.StrokeDash("place:N", title="background", scale=places)
+    dash = alt.StrokeDash("place:N", scale=places, legend=None)
     ring = lines.transform_filter("datum.own").mark_point(size=220, strokeWidth=1.5, filled=False)
     plain = lines.mark_line().encode(strokeDash=dash, detail="place:N")
     return _spec(plain + lines.mark_point(size=45, filled=True, opacity=1) + ring, "sources", 240)
