@@ -93,7 +93,7 @@ def survey_folder(root: Path, labels: str | None, masks: str | None) -> Folder:
     """The same, with all that is wrong in `problems`.
 
     Raises:
-        InputError: A folder or file is missing, or not even a list.
+        InputError: There is no such folder, or no photograph in it.
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; set the data set's root to where it lies.")
@@ -103,10 +103,7 @@ def survey_folder(root: Path, labels: str | None, masks: str | None) -> Folder:
     if not paths:
         raise InputError(f"{root}: no photographs; put {', '.join(SUFFIXES)} files there.")
     ids = photograph_ids(root, paths, found.problems)
-    if labels is None:
-        table = _class_folders(root, paths, found)
-    else:
-        table = _from_csv(root, root / labels, paths, found)
+    table = _labels(root, labels, paths, found)
     found.classes = table.classes
     shown = {path: names for path, names in table.labels.items() if names}
     found.unlabelled = [path for path in paths if path not in shown]
@@ -193,6 +190,16 @@ def _photographs(root: Path, truth: Path | None, found: Folder) -> list[str]:
     return sorted(paths)
 
 
+def _labels(root: Path, labels: str | None, paths: Sequence[str], found: Folder) -> Table:
+    try:
+        if labels is None:
+            return _class_folders(root, paths, found)
+        return _from_csv(root, root / labels, paths, found)
+    except InputError as error:
+        found.problems.append(str(error))
+        return Table()
+
+
 def _class_folders(root: Path, paths: Sequence[str], found: Folder) -> Table:
     labels: dict[str, tuple[str, ...]] = {
         p: (composed(p.split("/")[0]),) for p in paths if "/" in p
@@ -234,9 +241,10 @@ def _from_csv(root: Path, csv: Path, paths: Sequence[str], found: Folder) -> Tab
 def _masks(root: Path, truth: Path, paths: Sequence[str], found: Folder) -> dict[str, str]:
     """The mask of each photograph that has one, relative to root."""
     if not truth.is_dir():
-        raise InputError(
+        found.problems.append(
             f"{truth}: no such folder of masks; set dataset.masks to it, or to null for none."
         )
+        return {}
     inside, base = truth.resolve(), os.path.relpath(truth.resolve(), root.resolve())
     masks = {}
     for path in sorted(inside.rglob("*")):
@@ -245,9 +253,9 @@ def _masks(root: Path, truth: Path, paths: Sequence[str], found: Folder) -> dict
             masks[composed(str(PurePosixPath(name).with_suffix("")))] = name
     own = {p: masks.pop(k) for p in paths if (k := bare(p)) in masks}
     found.spare = sorted(masks.values())
-    if not own:
+    if paths and not own:
         found.problems.append(
             f"{truth}: no mask of any labelled photograph; name each as its photograph, "
-            f"{bare(paths[0]) if paths else 'name'}.png."
+            f"{bare(paths[0])}.png."
         )
     return {path: PurePosixPath(base, name).as_posix() for path, name in own.items()}

@@ -108,11 +108,15 @@ class Search:
             )
         else:
             self.missing += 1
-            near = get_close_matches(key, self.known[0], 1) if self.missing <= HINTS else []
+            near = self._near(key) if self.missing <= HINTS else []
             hint = f"did you mean {self.known[0][near[0]][0]}?" if near else "copy it there or take"
             hint += "" if near else " its rows off."
             problems.append(f"{self.csv}: photograph {id!r} does not lie under {self.root}; {hint}")
         return None
+
+    def _near(self, key: str) -> list[str]:
+        # Short names that share a suffix are alike by more than half.
+        return get_close_matches(key, self.known[0], 1, 0.8)
 
 
 def _key(name: str) -> str:
