@@ -1,7 +1,10 @@
 """Photographs of one's own without any ground truth: masks for all of them, and further forms."""
 
+import contextlib
 import csv
+import io
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -9,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
-from runs import CLASSES, TINY, Run
+from runs import CLASSES, ROOT, TINY, Run
 
 from cuewalk.audit.folder import load
 from cuewalk.audit.judge import Verdict, judge
@@ -141,3 +144,31 @@ def test_results_among_the_photographs_are_refused(run):
     assert ran.returncode != 0
     assert "the results would lie among the photographs" in ran.stdout + ran.stderr
     assert "Traceback (most recent call last)" not in ran.stdout + ran.stderr
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_page_on_next_steps_runs(run, tmp_path, monkeypatch):
+    """Copies of one folder, two steps of torchvision, and COCO: each block of code as it stands."""
+    changed(run, exports=["coco", "confidence"]).snakemake_or_fail()
+    page = (ROOT / "docs" / "next-steps.md").read_text()
+    page = page.replace("results/demo/photographs", str(run.work / "photographs"))
+    page = page.replace("results/demo", str(run.folder)).replace("unsure = 0", "unsure = 100")
+    copying, training, loading = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(copying, "copying", "exec"), {})
+    found = masks(run)
+    assert len(list(Path("dataset/images").iterdir())) == len(found)
+    for id, mask in found.items():
+        kept = np.asarray(Image.open(f"dataset/masks/{id}.png"))
+        assert Image.open(f"dataset/images/{id}.jpg").size == kept.shape[::-1]
+        assert np.array_equal(kept[kept != 255], mask[kept != 255])
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(compile(training, "training", "exec"), {})
+    losses = re.findall(r"^step \d: loss (\d+\.\d+)$", said.getvalue(), re.M)
+    assert len(losses) == 2
+    loaded: dict = {}
+    exec(compile(loading, "loading", "exec"), loaded)
+    assert np.array_equal(
+        loaded["mask"], np.asarray(Image.open(run.folder / "masks" / loaded["image"]["mask"]))
+    )
