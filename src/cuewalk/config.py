@@ -12,6 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 
+from cuewalk.datasets.settings import check_dataset
 from cuewalk.errors import InputError
 from cuewalk.evaluate.background import Background
 from cuewalk.explain.registry import MODULES
@@ -84,7 +85,7 @@ def check_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if error is not None:
         raise InputError(_sentence(error))
     _check_finite(config)
-    _check_dataset(config["dataset"])
+    check_dataset(config["dataset"])
     _check_tables(config)
     _check_explain(config)
     _check_relations(config)
@@ -149,13 +150,6 @@ def _looks_like_number(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", value))
 
 
-ROOTS = {
-    "voc": "JPEGImages, Annotations and ImageSets",
-    "imagenet": "the folder that dataset.evaluate names",
-    "imagenet_segmentation": "gtsegs_ijcv.mat",
-}
-"""What lies in the root of each kind of data that is not drawn."""
-
 TABLES = {
     "imagenet": ("faithfulness", "it has no masks"),
     "imagenet_segmentation": ("cue_segmentation", "it has masks of objects but no labels"),
@@ -168,27 +162,6 @@ def explains(config: Mapping[str, Any]) -> bool:
     return bool({"faithfulness", "cue_segmentation"} & set(config["tables"]))
 
 
-def _check_dataset(dataset: Mapping[str, Any]) -> None:
-    if dataset["kind"] in ROOTS and dataset["root"] is None:
-        holds = ROOTS[dataset["kind"]]
-        raise InputError(f"config key dataset.root: missing; name the folder that holds {holds}.")
-    if dataset["labels"] is not None and dataset["kind"] != "imagenet":
-        raise InputError(
-            f"config key dataset.labels: data of kind {dataset['kind']} bring their own labels; "
-            "leave it null."
-        )
-    if dataset["kind"] == "shapes" and dataset["root"] is not None:
-        raise InputError(
-            "config key dataset.root: the built-in shapes are drawn into the results folder; "
-            "leave it null, or set dataset.kind to voc."
-        )
-    if dataset["evaluate"] in (dataset["train"], dataset["select"]):
-        raise InputError(
-            f"config key dataset.evaluate: the list {dataset['evaluate']!r} is also trained or "
-            "selected on; name another one."
-        )
-
-
 def _check_tables(config: Mapping[str, Any]) -> None:
     dataset, tables = config["dataset"], config["tables"]
     allowed, why = TABLES.get(dataset["kind"], (None, ""))
@@ -198,6 +171,11 @@ def _check_tables(config: Mapping[str, Any]) -> None:
                 f"config key tables: no {table} with data of kind {dataset['kind']}, for {why}; "
                 f"ask for [{allowed}]."
             )
+    if "cue_segmentation" in tables and dataset["masks"] is None:
+        raise InputError(
+            "config key tables: no cue_segmentation without masks of ground truth; name their "
+            "folder as dataset.masks, or take it off."
+        )
     epochs, weights = (
         config["classifier"]["training"]["epochs"],
         config["classifier"]["model"]["weights"],

@@ -25,7 +25,7 @@ def print_run(folder: Path) -> None:
     metrics = folder / "metrics"
     paths = {name: metrics / f"{name}.csv" for name in TABLES}
     tables = {name: path for name, path in paths.items() if path.exists()}
-    if not tables:
+    if not is_finished(folder):
         raise InputError(f"{folder}: holds no finished run; start one with snakemake.")
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 110)
     console.print(stage_table(folder))
@@ -35,6 +35,12 @@ def print_run(folder: Path) -> None:
         if (folder / what).exists():
             name = what.strip("/").removesuffix(".html")
             console.print(f"{name:8} {folder}/{what}", soft_wrap=True)
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run has a table or a report to show."""
+    made = (folder / "metrics" / f"{name}.csv" for name in TABLES)
+    return (folder / "report.html").exists() or any(path.exists() for path in made)
 
 
 def mask_table(path: Path) -> Table:

@@ -14,6 +14,7 @@ from cuewalk.config import check_config, merge_config, plain_values, read_config
 from cuewalk.datasets.listing import (
     ROLES,
     data_digest,
+    has_truth,
     list_classes,
     list_photographs,
 )
@@ -30,6 +31,13 @@ try:
     CLASSES = list_classes(config["dataset"], ROOT)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+if config["dataset"]["kind"] == "folder" and Path(RUN).resolve().is_relative_to(
+    ROOT.resolve()
+):
+    raise WorkflowError(
+        f"config key dataset.root: the results would lie among the photographs in {ROOT}; "
+        "keep these in a folder of their own."
+    )
 
 ENVIRONMENT = "../../envs/cuewalk.yaml"
 # Beside the parameters, through the environment, goes what is no reason to compute anything again: how
@@ -70,6 +78,9 @@ def shards_with(*roles):
 SHARDS = shards_with(*ROLES)
 TRAIN_SHARDS = shards_with("train")
 EVALUATE_SHARDS = shards_with("evaluate")
+MASK_SHARDS = shards_with(*config["masks"]["splits"])
+# Without masks of ground truth nothing is scored.
+SCORED = has_truth(config["dataset"])
 
 
 def index_of_shard(wildcards):
@@ -246,11 +257,18 @@ def for_table(table, paths):
     return paths if table in config["tables"] else []
 
 
+def for_scores(paths):
+    """Some paths if masks are made and compared with ground truth, else none."""
+    return for_table("masks", paths) if SCORED else []
+
+
 def of_explainers(stage):
     """The folders of a stage that every explainer has its own of, if a table needs any."""
     if not set(EXPLAINED) & set(config["tables"]):
         return []
-    return [path for m in METHODS for path in of_shards(f"{stage}/{m}", EVALUATE_SHARDS)]
+    return [
+        path for m in METHODS for path in of_shards(f"{stage}/{m}", EVALUATE_SHARDS)
+    ]
 
 
 def targets():
@@ -263,13 +281,12 @@ def targets():
     found += [*DRAWN_PHOTOGRAPHS, *indexes("dataset", SHARDS)]
     if "masks" in config["tables"]:
         stages = ["cues", "crf", "labels", "walk"]
-        stages += ["confusion/cue", "confusion/crf", "confusion/walk"]
         found += expand(f"{RUN}/{{stage}}/{{shard}}", stage=stages, shard=SHARDS)
-        splits = config["masks"]["splits"]
-        found += expand(f"{RUN}/masks/{{shard}}", shard=shards_with(*splits))
+        found += expand(f"{RUN}/masks/{{shard}}", shard=MASK_SHARDS)
         found += expand(f"{RUN}/predictions/{{shard}}", shard=EVALUATE_SHARDS)
-        found += [*indexes("truth", SHARDS), f"{RUN}/affinitynet/model.safetensors"]
-        found += [f"{RUN}/metrics/masks.csv", f"{RUN}/metrics/precision.csv"]
+        found.append(f"{RUN}/affinitynet/model.safetensors")
+        found.append(f"{RUN}/metrics/precision.csv")
+        found += [*exported(), *(scored() if SCORED else [])]
     for table, stage in EXPLAINED.items():
         if table in config["tables"]:
             found += expand(
@@ -280,6 +297,22 @@ def targets():
             )
             found.append(f"{RUN}/metrics/{table}.csv")
     return found
+
+
+def scored():
+    """What compares the masks with ground truth."""
+    stages = ["confusion/cue", "confusion/crf", "confusion/walk"]
+    found = expand(f"{RUN}/{{stage}}/{{shard}}", stage=stages, shard=SHARDS)
+    found += indexes("truth", SHARDS)
+    return [*found, f"{RUN}/metrics/masks.csv"]
+
+
+def exported():
+    """The further forms of the masks that the config asks for."""
+    wanted = config["exports"]
+    found = [f"{RUN}/exports/coco"] if "coco" in wanted else []
+    shards = MASK_SHARDS if "confidence" in wanted else []
+    return found + expand(f"{RUN}/exports/confidence/{{shard}}", shard=shards)
 
 
 def check_writable():
@@ -295,8 +328,8 @@ def check_writable():
 
 def print_summary():
     """The closing table, and where the products lie."""
-    from cuewalk.summary import print_run
+    from cuewalk.summary import is_finished, print_run
 
     # A run may stop at an earlier stage, when only that was asked for.
-    if Path(RUN, "metrics").exists():
+    if is_finished(Path(RUN)):
         print_run(Path(RUN))

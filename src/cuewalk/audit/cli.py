@@ -1,4 +1,4 @@
-"""The console command `cuewalk`: looks at finished runs, computes and changes nothing.
+"""The console command `cuewalk`: starts runs (`init`), and looks at them, changing nothing.
 
 Nothing here imports torch.
 """
@@ -25,6 +25,7 @@ from cuewalk.audit.table import (
 )
 from cuewalk.audit.trace import follow
 from cuewalk.errors import InputError
+from cuewalk.start.cli import init
 
 FOLDER = click.Path(path_type=Path)
 
@@ -45,7 +46,10 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Look at the runs under results/: what is in them is what their receipts say, or is not."""
+    """Start a run on your own photographs, and look at the runs under results/."""
+
+
+main.add_command(init)
 
 
 @main.command()

@@ -1,12 +1,18 @@
-"""Photographs of any data set, from a file of their own or out of a MATLAB file."""
+"""Photographs of any data set, from a file of their own or out of a MATLAB file.
+
+However a file keeps its pixels, the rest of the program sees upright RGB of 8 bits per channel:
+turned as EXIF says, 16 bits scaled down, what is transparent laid over white, colour profiles
+ignored, the first picture of several.
+"""
 
 import hashlib
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cuewalk.datasets.mat import read_cell, split_member
 from cuewalk.datasets.record import Record
@@ -15,35 +21,85 @@ from cuewalk.errors import InputError
 CELLS = "/value/img"
 """Where a MATLAB file keeps its photographs."""
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+"""Told by the bytes, whatever a file is called; Pillow would hand others to outside programs."""
+MOST_PIXELS = 89_478_485
+"""Of one file: what Pillow takes for a decompression bomb from there on, a quarter GB of RGB."""
+
 # What Pillow raises on damaged files, depending on format and place of the damage.
-_BROKEN = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError)
 
 
 def load_image(root: Path, record: Record) -> NDArray[np.uint8]:
-    """Photograph as RGB, (height, width, 3), values 0 to 255.
+    """Photograph as upright RGB, (height, width, 3), values 0 to 255.
 
     Raises:
         InputError: The photograph is gone or cannot be decoded.
     """
     if member := split_member(record.path):
         return image_cell(root / member[0], member[1])
-    image, _ = decode(root / record.path)
-    return np.array(image.convert("RGB"))
+    image, _ = decode_photograph(root / record.path)
+    return np.array(image)
+
+
+def decode_photograph(path: Path) -> tuple[Image.Image, str]:
+    """A photograph as upright RGB, and the SHA-256 of its file's bytes in hexadecimal.
+
+    Raises:
+        InputError: The file is gone, cannot be decoded or has a kind of pixel that is no colour.
+    """
+    image, sha256 = decode(path)
+    try:
+        return _as_rgb(ImageOps.exif_transpose(image)), sha256
+    except _BROKEN as error:
+        raise InputError(
+            f"{path}: pixels of mode {image.mode} cannot be turned into RGB ({error}); save it "
+            "with 8 or 16 bits per channel."
+        ) from error
 
 
 def decode(path: Path) -> tuple[Image.Image, str]:
-    """An image file, really decoded, and the SHA-256 of its bytes in hexadecimal.
+    """An image file as it is stored, really decoded, and the SHA-256 of its bytes in hexadecimal.
 
     Raises:
-        InputError: The file is gone or cannot be decoded.
+        InputError: The file is gone, too large or cannot be decoded.
     """
     try:
         content = path.read_bytes()
-        image = Image.open(io.BytesIO(content))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of what is checked below
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
         image.load()  # open() alone reads the header and misses a truncated file
+    except Image.DecompressionBombError as error:
+        raise InputError(
+            f"{path}: too large ({error}); make it smaller than {MOST_PIXELS:,} pixels."
+        ) from error
     except _BROKEN as error:
-        raise InputError(f"{path}: cannot be decoded ({error}); copy the file again.") from error
+        raise InputError(
+            f"{path}: cannot be decoded ({_reason(error)}); copy the file again."
+        ) from error
     return image, hashlib.sha256(content).hexdigest()
+
+
+def _reason(error: BaseException) -> str:
+    # Pillow names the buffer that it was given, whose address tells nobody anything.
+    known = not isinstance(error, UnidentifiedImageError)
+    return " ".join(str(error).split()) if known else "empty, or no image of a known format"
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """RGB of any image; of 32 bits per pixel nobody knows which value is white."""
+    if image.mode.startswith("I;16"):
+        values = np.asarray(image).astype(np.float64) / 257  # 65,535 becomes 255
+        image = Image.fromarray(np.rint(values).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError("32 bits per pixel")
+    if image.has_transparency_data:
+        seen = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen)
+    return image.convert("RGB")
 
 
 def image_cell(path: Path, number: int) -> NDArray[np.uint8]:

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cuewalk.artifacts.digests import FileDigests, digest_of
+from cuewalk.datasets.folder import Folder, list_folder
 from cuewalk.datasets.imagenet import list_imagenet
 from cuewalk.datasets.imagenet_segmentation import FILE, class_names, numbers
 from cuewalk.datasets.record import limited, shard_of
 from cuewalk.datasets.shapes import CLASSES as SHAPES
 from cuewalk.datasets.shapes import shape_ids
-from cuewalk.datasets.voc import read_lists, wanted_classes
+from cuewalk.datasets.voc import choose_classes, read_lists, wanted_classes
 from cuewalk.errors import InputError
 
 ROLES = ("train", "select", "evaluate")
+JUDGED = frozenset({"select", "evaluate"})
+"""Roles whose photographs are compared with ground truth."""
 LEARNING = frozenset({"train", "select"})
 """Roles whose photographs lie in the `train` shards; the others lie in the `evaluate` shards."""
 
@@ -78,6 +81,7 @@ def list_photographs(dataset: Mapping[str, Any], root: Path) -> list[Listed]:
     listers = {
         "shapes": _shapes,
         "voc": _voc,
+        "folder": _folder,
         "imagenet": _imagenet,
         "imagenet_segmentation": _imagenet_segmentation,
     }
@@ -95,10 +99,27 @@ def list_classes(dataset: Mapping[str, Any], root: Path) -> Classes:
         return Classes(names, tuple(SHAPES.index(name) + 1 for name in names))
     if dataset["kind"] == "voc":
         return Classes(*wanted_classes(root, dataset["classes"]))
+    if dataset["kind"] == "folder":
+        full = folder_of(dataset, root).classes
+        return Classes(*choose_classes(root, full, dataset["classes"]))
     if dataset["kind"] == "imagenet":
         labels = None if dataset["labels"] is None else Path(dataset["labels"])
         return Classes(list_imagenet(root, dataset["evaluate"], labels).classes, ())
     return Classes(class_names(), ())
+
+
+def folder_of(dataset: Mapping[str, Any], root: Path) -> Folder:
+    """What a folder of one's own photographs holds, by config section `dataset`.
+
+    Raises:
+        InputError: The first thing that is wrong with it.
+    """
+    return list_folder(root, dataset["labels"], dataset["masks"])
+
+
+def has_truth(dataset: Mapping[str, Any]) -> bool:
+    """Whether there are masks of ground truth, so that something can be scored."""
+    return dataset["masks"] is not None
 
 
 def data_digest(
@@ -153,14 +174,18 @@ def _shapes(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
     # They have no files before they are drawn.
     counts = dataset["shapes"]
     lists = shape_ids(*(counts[role] for role in ROLES))
+    _check_lists(dataset, lists, "the built-in data have")
+    for id, roles in _roles(dataset, lists).items():
+        yield Listed(id, roles, ())
+
+
+def _check_lists(dataset: Mapping[str, Any], lists: Iterable[str], who: str) -> None:
     for role, name in _named(dataset).items():
         if name not in lists:
             raise InputError(
-                f"config key dataset.{role}: the built-in data have no list {name!r}; "
+                f"config key dataset.{role}: {who} no list {name!r}; "
                 f"choose from {', '.join(lists)}."
             )
-    for id, roles in _roles(dataset, lists).items():
-        yield Listed(id, roles, ())
 
 
 def _voc(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
@@ -168,9 +193,36 @@ def _voc(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
     common = ("classes.txt",) if (root / "classes.txt").exists() else ()
     for id, roles in _roles(dataset, lists).items():
         files = (f"JPEGImages/{id}.jpg", f"Annotations/{id}.xml")
-        judged = {"select", "evaluate"} & set(roles)
-        masks = (f"{dataset['masks']}/{id}.png",) if judged else ()
+        judged = JUDGED & set(roles)
+        masks = (f"{dataset['masks']}/{id}.png",) if judged and has_truth(dataset) else ()
         yield Listed(id, roles, (*files, *common), masks)
+
+
+def _folder(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
+    found = folder_of(dataset, root)
+    _check_lists(dataset, found.lists(), f"{dataset['labels'] or root} has")
+    wanted, _ = choose_classes(root, found.classes, dataset["classes"])
+    labels = {
+        id: tuple(name for name in wanted if name in one.labels)
+        for id, one in found.photographs.items()
+    }
+    lists = {name: [id for id in ids if labels[id]] for name, ids in found.lists().items()}
+    for role, name in _named(dataset).items():
+        if not lists[name]:
+            raise InputError(
+                f"config key dataset.{role}: no photograph of list {name!r} shows any of "
+                f"{', '.join(wanted)}; ask for other classes or another list."
+            )
+    reported = lists[dataset["evaluate"]]
+    if has_truth(dataset) and not any(found.photographs[id].mask for id in reported):
+        raise InputError(
+            f"config key dataset.masks: {dataset['masks']} holds no mask of a photograph of list "
+            f"{dataset['evaluate']!r}; set null if there are none."
+        )
+    for id, roles in _roles(dataset, lists).items():
+        one = found.photographs[id]
+        masks = (one.mask,) if one.mask is not None and JUDGED & set(roles) else ()
+        yield Listed(id, roles, (one.path,), masks, labels[id])
 
 
 def _imagenet(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:

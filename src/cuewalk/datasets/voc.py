@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cuewalk.artifacts.atomic import atomic_file
-from cuewalk.datasets.images import decode
+from cuewalk.datasets.images import decode, decode_photograph
 from cuewalk.datasets.record import NAME, Dataset, Progress, Record, Truth
 from cuewalk.errors import InputError
 
@@ -84,7 +84,7 @@ def read_voc_truths(
     _require(root / masks, sorted(by_id), ".png")
     known = len(class_names(root))
     return tuple(
-        _read_truth(root, f"{masks}/{id}.png", by_id[id], known) for id in progress(sorted(by_id))
+        check_mask(root, f"{masks}/{id}.png", by_id[id], known) for id in progress(sorted(by_id))
     )
 
 
@@ -100,16 +100,23 @@ def read_lists(root: Path, splits: Sequence[str]) -> dict[str, set[str]]:
 
 
 def wanted_classes(root: Path, classes: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """`choose_classes` from all classes of the data set in a folder."""
+    return choose_classes(root, class_names(root), classes)
+
+
+def choose_classes(
+    root: Path, full: tuple[str, ...], classes: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Names of the wanted classes in label order, and their label ids in the masks.
 
     Args:
         root: Folder of the data set.
+        full: All its classes, in the order of the ids in the masks.
         classes: Wanted classes; empty = all.
 
     Raises:
         InputError: One of them is named twice or is no class of the data set.
     """
-    full = class_names(root)
     for name, count in Counter(classes).items():
         if count > 1:
             raise InputError(f"Class '{name}' is asked for {count} times; name it once.")
@@ -158,6 +165,38 @@ def save_mask(path: Path, mask: NDArray[np.uint8]) -> None:
     image.putpalette(voc_palette().tobytes())
     with atomic_file(path) as temporary:
         image.save(temporary, "PNG")
+
+
+def check_mask(root: Path, path: str, record: Record, classes: int) -> Truth:
+    """The ground truth of a photograph, really decoded.
+
+    Args:
+        root: Folder of the data set.
+        path: The mask, relative to it: label ids 0 to `classes`, and 255 for void.
+        record: Its photograph.
+        classes: How many classes the data set has.
+
+    Raises:
+        InputError: It is unreadable, of another size than its photograph, or holds an id that is
+            no class.
+    """
+    image, sha256 = decode(root / path)
+    if image.mode not in ("P", "L"):
+        raise InputError(
+            f"{root / path}: mode {image.mode}, not indexed; save label ids as an indexed PNG."
+        )
+    if image.size != (record.width, record.height):
+        raise InputError(
+            f"{root / path}: {image.width} x {image.height} pixels but its photograph has "
+            f"{record.width} x {record.height}; bring both to one size."
+        )
+    ids = np.flatnonzero(image.histogram())
+    for unknown in ids[(ids > classes) & (ids != VOID)]:
+        raise InputError(
+            f"{root / path}: label id {unknown} is no class of this data set (0 to {classes}, "
+            "255 = void); correct the mask."
+        )
+    return Truth(record.id, path, sha256)
 
 
 def _no_folder(root: Path) -> str:
@@ -227,25 +266,5 @@ def _require(folder: Path, ids: Sequence[str], suffix: str) -> None:
 
 def _read_record(root: Path, id: str, splits: tuple[str, ...], labels: tuple[str, ...]) -> Record:
     path = f"JPEGImages/{id}.jpg"
-    image, sha256 = decode(root / path)
+    image, sha256 = decode_photograph(root / path)
     return Record(id, path, splits, labels, image.height, image.width, sha256)
-
-
-def _read_truth(root: Path, path: str, record: Record, classes: int) -> Truth:
-    image, sha256 = decode(root / path)
-    if image.mode not in ("P", "L"):
-        raise InputError(
-            f"{root / path}: mode {image.mode}, not indexed; save label ids as an indexed PNG."
-        )
-    if image.size != (record.width, record.height):
-        raise InputError(
-            f"{root / path}: {image.width} x {image.height} pixels but its photograph has "
-            f"{record.width} x {record.height}; bring both to one size."
-        )
-    ids = np.flatnonzero(image.histogram())
-    for unknown in ids[(ids > classes) & (ids != VOID)]:
-        raise InputError(
-            f"{root / path}: label id {unknown} is no class of this data set (0 to {classes}, "
-            "255 = void); correct the mask."
-        )
-    return Truth(record.id, path, sha256)

@@ -90,7 +90,12 @@ def headlines(
 
 
 def lead(
-    kind: str, lists: Mapping[str, Any], counts: Mapping[str, int], classes: Sequence[str]
+    kind: str,
+    lists: Mapping[str, Any],
+    counts: Mapping[str, int],
+    classes: Sequence[str],
+    *,
+    figures: bool,
 ) -> str:
     """What was run on what, in two sentences.
 
@@ -99,7 +104,9 @@ def lead(
         lists: role -> name of its list, or None.
         counts: role -> number of photographs.
         classes: names.
+        figures: whether anything was compared with ground truth.
     """
+    made = "figures" if figures else "masks"
     learnt = (
         f"a network learnt from the image labels of {counts['train']} photographs "
         f"(list {lists['train']})"
@@ -108,7 +115,7 @@ def lead(
     )
     some = ", ".join(classes[:20]) + (", …" if len(classes) > 20 else "")
     return (
-        f"On {KINDS[kind]}: {learnt}, and the figures are of {counts['evaluate']} others "
+        f"On {KINDS[kind]}: {learnt}, and the {made} are of {counts['evaluate']} photographs "
         f"(list {lists['evaluate']}). {len(classes)} classes: {some}."
     )
 

@@ -87,7 +87,13 @@ def _about(run: Run) -> dict[str, Any]:
     tables = (run.masks, run.faithfulness, run.cue_segmentation)
     return {
         "dataset": dataset,
-        "lead": lead(dataset["kind"], dataset, run.photographs, run.classes),
+        "lead": lead(
+            dataset["kind"],
+            dataset,
+            run.photographs,
+            run.classes,
+            figures=any(table is not None for table in tables),
+        ),
         "heads": list(headlines(*tables, known)),
         "stages": stage_rows(run.receipts),
         "made_with": made_with(run.receipts),

@@ -1,14 +1,16 @@
 """From the rows of a store to maps at the size of the photograph."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from cuewalk.artifacts.store import Store
+from cuewalk.artifacts.store import Store, read_store
 from cuewalk.cues import cue_map
 from cuewalk.evaluate.background import Background
 from cuewalk.resize import resize
-from cuewalk.stages.rows import present
+from cuewalk.stages.rows import present, records_by_id
+from cuewalk.stages.runner import Job, progress
 
 
 def photograph_cues(cues: Store, id: str, root: float) -> tuple[np.ndarray, list[int]]:
@@ -63,3 +65,37 @@ class WalkedPlanes:
         row = self.store.row(id)["background"]
         alpha = self.alphas.index(background.alpha or 0.0)
         return resize(row[alpha, self.settings.index(setting)], self.size(id))
+
+
+class Competing(NamedTuple):
+    """Planes of a photograph that compete for its pixels.
+
+    Attributes:
+        id: of the photograph.
+        planes: (K, H, W), of its classes.
+        background: (H, W).
+        classes: index of each plane's class.
+    """
+
+    id: str
+    planes: np.ndarray
+    background: np.ndarray
+    classes: list[int]
+
+
+def competing(job: Job, text: str) -> Iterator[Competing]:
+    """Walked planes of the photographs that masks are written for; input walk, cfg: masks, walk.
+
+    Args:
+        job: that writes masks, or tells more of them.
+        text: what is being done, for the progress bar.
+    """
+    walked = WalkedPlanes(read_store(job.input("walk") / "walk.zarr.zip"))
+    records = records_by_id(job)
+    wanted = set(job.cfg["masks"]["splits"])
+    ids = [id for id in walked.store.ids if wanted & set(records[id].splits)]
+    background = Background.parse(job.cfg["masks"]["background"])
+    setting = (job.cfg["walk"]["beta"], job.cfg["walk"]["steps"])
+    for id in progress(ids, len(ids), text, weight=lambda _: 1):
+        planes, classes = walked.planes(id, setting)
+        yield Competing(id, planes, walked.background(id, setting, background, planes), classes)

@@ -1,0 +1,141 @@
+"""Writes the configuration of a run on one's own photographs, to lay over config.yaml."""
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SMALL = 500
+"""Photographs up to which a data set is small."""
+SHARD = 256
+"""Photographs in a shard of a large data set."""
+SEEN = 2400
+"""Photographs that a small data set's classifier is shown, repetitions counted, within EPOCHS."""
+EPOCHS = (16, 60)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the configuration has to say.
+
+    Attributes:
+        run: name of the run.
+        root: folder of the photographs.
+        labels: CSV file, relative to root or absolute; None for a folder per class.
+        masks: folder of the ground truth, likewise; None for none.
+        lists: names of the lists that there are.
+        photographs: how many are learnt from.
+        weights: of the stem: none, pretrained or a file.
+        options: of the stem, that the weights ask for.
+        small: whether a small data set's settings are wanted.
+    """
+
+    run: str
+    root: str
+    labels: str | None
+    masks: str | None
+    lists: tuple[str, ...]
+    photographs: int
+    weights: str
+    options: dict[str, Any]
+    small: bool
+
+
+def run_name(folder: Path) -> str:
+    """A name for a run, after the folder of its photographs."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", folder.resolve().name).strip("._-")
+    return name or "photographs"
+
+
+def write_settings(wishes: Wishes) -> str:
+    """The text of the configuration."""
+    size = 224 if wishes.small else 320
+    low, high = EPOCHS
+    values = {
+        "run": wishes.run,
+        "root": wishes.root,
+        "labels": wishes.labels,
+        "masks": wishes.masks,
+        **_roles(wishes),
+        "shards": 1 if wishes.small else math.ceil(wishes.photographs / SHARD),
+        "weights": wishes.weights,
+        "options": wishes.options,
+        "size": size,
+        "cue_sizes": [size, 320] if wishes.small else [224, 320, 416],
+        "cells": size // 8,
+        "epochs": min(high, max(low, round(SEEN / wishes.photographs))),
+        "batch": 8 if wishes.small else 16,
+        "affinity_epochs": 12 if wishes.small else 4,
+    }
+    return TEXT.format(**{key: _plain(value) for key, value in values.items()})
+
+
+def _roles(wishes: Wishes) -> dict[str, Any]:
+    """Lists by role; with a list of their own, those that are reported on are not learnt from."""
+    train = "train" if "train" in wishes.lists else "all"
+    others = [name for name in ("val", "test") if name in wishes.lists and train == "train"]
+    if wishes.masks is not None and others:
+        return {"train": train, "evaluate": others[0], "splits": ["train", "evaluate"]}
+    return {"train": train, "evaluate": "all", "splits": ["evaluate"]}
+
+
+def _plain(value: Any) -> str:
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+TEXT = """\
+# Written by cuewalk init, to lay over config.yaml, where every key is explained.
+run: {run}
+tables: [masks]
+exports: []               # coco and confidence are made from the finished masks, at any time
+dataset:
+  kind: folder
+  root: {root}
+  labels: {labels}
+  masks: {masks}             # of ground truth, to score the result; null: nothing is scored
+  classes: []             # all; or only those named here
+  train: {train}
+  select: null
+  evaluate: {evaluate}
+shards: {{train: {shards}, evaluate: 1}}
+classifier:
+  model:
+    name: composed
+    image_size: {size}
+    stem:
+      name: mobilenetv2_100
+      level: 3
+      weights: {weights}   # pretrained: fetched once, which needs a network
+      options: {options}
+    transformer: {{blocks: 4, width: 192, heads: 3, mlp_ratio: 4.0, drop_path: 0.05}}
+  training:
+    epochs: {epochs}            # more if the loss in classifier/history.csv still falls at the end
+    batch_size: {batch}
+    optimizer: adamw
+    learning_rate: 5.0e-4
+    stem_learning_rate: 1.0e-4
+    frozen_levels: 2
+    weight_decay: 0.05
+    schedule: cosine
+    warmup_epochs: 1
+    batch_norm: frozen    # the statistics of a few photographs would be worse
+  augment: {{flip: 0.5, jitter: [0.3, 0.3, 0.3, 0.1], crop: [0.35, 1.0], erase: 0.2}}
+cues: {{sizes: {cue_sizes}, flip: true}}
+grid: {{cells: {cells}, radius: 5}}
+crf: {{alpha_low: 4, alpha_high: 32}}
+affinitynet:
+  image_size: {size}
+  levels: [4, 8, 16]
+  channels: 128
+  backbone: frozen
+  epochs: {affinity_epochs}
+walk: {{beta: 8, steps: 32, also: [], alphas: []}}
+masks:
+  splits: {splits}
+  background: {{place: after, alpha: 8}}   # less object with a smaller alpha, more with a larger
+compute: {{batch_size: 8}}
+"""
