@@ -21,8 +21,11 @@ DISTRIBUTIONS = {
     "yaml": "PyYAML",
 }
 """Names that libraries are installed by, where they are imported by another."""
-UNCOUNTED = frozenset({f"{PACKAGE}.artifacts.provenance"})
-"""Modules that shape no result, with all that only they import: how a receipt is written."""
+UNCOUNTED = frozenset({
+    f"{PACKAGE}.artifacts.provenance", f"{PACKAGE}.watch.bars", f"{PACKAGE}.watch.pulse",
+})  # fmt: skip
+"""Modules that shape no result, with all that only they import: how a receipt is written, and how a
+job tells how far it is."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
