@@ -315,7 +315,7 @@ def start_watch():
 
 def end_watch(state, log):
     """Tell how the run ended, and where Snakemake's log lies."""
-    WATCHED.end(state, text=str(log or ""))
+    WATCHED.end(state, text=", ".join([log] if isinstance(log, str) else log))
 
 
 def print_summary():

@@ -79,7 +79,10 @@ def library_versions(*modules: str) -> dict[str, str]:
 
 
 def _file(module: str) -> Path | None:
-    base = ROOT.joinpath(*module.split(".")[1:])
+    parts = module.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None  # as a receipt made elsewhere might have it, to lead out of the package
+    base = ROOT.joinpath(*parts[1:])
     for candidate in (base.with_suffix(".py"), base / "__init__.py"):
         if candidate.is_file():
             return candidate

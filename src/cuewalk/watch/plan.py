@@ -14,7 +14,7 @@ from typing import Any
 from cuewalk.artifacts.atomic import atomic_file, remove_leftovers
 from cuewalk.artifacts.places import leads_out
 from cuewalk.errors import InputError
-from cuewalk.watch.pulse import SUFFIX, state_path
+from cuewalk.watch.pulse import SUFFIX, printable, state_path
 
 PLAN = Path("logs", "plan.json")
 RUN_STATE = Path("logs", f"run{SUFFIX}")
@@ -99,6 +99,6 @@ def _job(content: dict[str, Any]) -> PlannedJob:
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:
-    if not all(isinstance(value, str) for value in values):
-        raise TypeError("a name is no text")
+    if not all(isinstance(value, str) and value == printable(value) for value in values):
+        raise TypeError("a name is no text that prints")
     return tuple(values)

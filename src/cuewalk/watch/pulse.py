@@ -32,7 +32,7 @@ class State:
         host: name of its machine.
         boot: of the machine's start, so that another machine of this name is not mistaken for it.
         pid: of the process.
-        started: when.
+        started: when it did; what it took to load its modules counts.
         beat: when this was written.
         beats: how often before.
         state: `running`, `done` or `failed`.
@@ -73,8 +73,8 @@ class Pulse:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        now = time.time()
-        self.state = State(socket.gethostname(), boot(), os.getpid(), now, now)
+        started = time.time() - _age()
+        self.state = State(socket.gethostname(), boot(), os.getpid(), started, started)
         self._beats = 0
         self._over = threading.Event()
         self._writing = threading.Lock()
@@ -122,7 +122,13 @@ def read_state(path: Path) -> State | None:
         wanted = type(getattr(EXAMPLE, key))
         if type(value) is not wanted and not (wanted is float and type(value) is int):
             return None
-    return found
+    # It goes to terminals, which some signs do things to.
+    return replace(found, host=printable(found.host), text=printable(found.text))
+
+
+def printable(text: str) -> str:
+    """A text with a blank for every sign that does not print."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def seems_alive(state: State, now: float) -> bool | None:
@@ -138,6 +144,17 @@ def seems_alive(state: State, now: float) -> bool | None:
         return False
     # Another machine's clock may be wrong: a beat from the future tells nothing.
     return True if -BEAT <= now - state.beat <= FRESH else None
+
+
+def _age() -> float:
+    """Seconds that this process has lived; 0 where the system does not tell."""
+    try:
+        # After the name, which may hold anything, field 22 is the start, in ticks since the boot.
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        since_boot = int(fields[22 - 3]) / os.sysconf("SC_CLK_TCK")
+        return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - since_boot)
+    except (OSError, ValueError, AttributeError):
+        return 0.0
 
 
 def boot() -> str:

@@ -122,18 +122,21 @@ def _head(run: RunNow) -> Text:
     text.append(run.phase, COLOURS.get(run.phase, ""))
     if run.phase is RunPhase.NOT_STARTED:
         return text
-    text.append(f", {run.count('done')} jobs done")
+    text.append(f"; {run.count('done')} jobs done")
     if run.phase is RunPhase.UNPLANNED:
         return text.append(", by their receipts")
-    text.append(f", {run.count('running')} running, {run.count('left')} left; ")
-    if run.phase is not RunPhase.RUNNING:
-        ran = f"{duration(run.seconds)}, {duration(run.silent)} ago"
-        return text.append(f"it ran for {ran}, on {run.host} (process {run.pid})")
-    text.append(f"for {duration(run.seconds)} on {run.host} (process {run.pid})")
-    least = "at least " if run.unknown else "about "
-    if run.seconds_left or not run.unknown:
+    text.append(f", {run.count('running')} running, {run.count('left')} left")
+    if run.phase is RunPhase.RUNNING and (run.seconds_left or not run.unknown):
+        least = "at least " if run.unknown else "about "
         text.append(f"; {least}{duration(run.seconds_left or 0.0)} left")
-    return text
+    if not run.host:
+        return text
+    place = f"{run.host} (process {run.pid})"
+    if run.phase is RunPhase.RUNNING:
+        text.append(f"\nfor {duration(run.seconds)} on {place}")
+        waits = "; a job is starting or waits for its turn" if not run.count("running") else ""
+        return text.append(waits)
+    return text.append(f"\nran for {duration(run.seconds)} on {place}, {duration(run.silent)} ago")
 
 
 def _stages(run: RunNow) -> Table:

@@ -49,7 +49,8 @@ class JobNow:
         images: photographs handled so far.
         total: to handle, 0 if not known.
         rate: images a second.
-        seconds: that it took; 0 if it is not done, or took its artefact over from another run.
+        seconds: that its work took; 0 if it is not done, or another run did it.
+        lived: seconds that its process lived so far, loading its modules included.
         text: what it is doing, or what went wrong.
         host: where it runs, or ran.
         pid: its process there.
@@ -64,6 +65,7 @@ class JobNow:
     total: int = 0
     rate: float = 0.0
     seconds: float = 0.0
+    lived: float = 0.0
     text: str = ""
     host: str = ""
     pid: int = 0
@@ -208,7 +210,8 @@ def _job_now(folder: Path, job: PlannedJob, look: _Look) -> JobNow:
     done = not job.needed or (state is not None and state.state == "done")
     if done and (folder / job.receipt).exists():
         images, seconds = _took(folder / job.receipt, state)
-        return JobNow(*about, Phase.DONE, log, weight, images, seconds=seconds)
+        lived = max(seconds, state.beat - state.started) if state and seconds else seconds
+        return JobNow(*about, Phase.DONE, log, weight, images, seconds=seconds, lived=lived)
     if state is None or done:
         return JobNow(*about, Phase.LEFT, log, weight)
     phase = Phase.FAILED
@@ -216,7 +219,7 @@ def _job_now(folder: Path, job: PlannedJob, look: _Look) -> JobNow:
         phase = Phase.RUNNING if path in look.alive else Phase.DIED
     return JobNow(
         *about, phase, log, weight, state.done, state.total, state.rate,
-        text=state.text, host=state.host, pid=state.pid,
+        lived=state.beat - state.started, text=state.text, host=state.host, pid=state.pid,
     )  # fmt: skip
 
 
@@ -239,7 +242,8 @@ def _stage_now(stage: str, jobs: Sequence[JobNow]) -> StageNow:
     timed = [job for job in done if job.seconds]
     moving = [job for job in running if job.seconds_left is not None]
     # Seconds for each photograph that a job is about: what it took, or is going to take.
-    spent = sum(job.seconds for job in timed) + sum(job.total / job.rate for job in moving)
+    spent = sum(job.lived for job in timed)
+    spent += sum(job.lived + (job.seconds_left or 0.0) for job in moving)
     weight = sum(job.weight for job in (*timed, *moving))
     each = spent / weight if weight else None
     ahead = [job.seconds_left for job in moving]
