@@ -113,8 +113,8 @@ class Run:
         if output is not None and not self.differing(path, output):
             return str(output["content"])
         if path not in self._content:
-            there = within(self.folder.absolute().parent, self.folder / path)
-            self._content[path] = content_of(self.folder / path, None) if there else MISSING
+            place = self.folder / path
+            self._content[path] = content_of(place, None) if _stays(self.folder, place) else MISSING
         return self._content[path]
 
     def _readable(self) -> list[str]:
@@ -184,12 +184,14 @@ def _files(folder: Path) -> Iterator[str]:
             folders.remove(LOGS)
         # Other runs beside it may be linked to; what lies elsewhere is no run's.
         folders[:] = [name for name in folders if _stays(folder, Path(here, name))]
-        for name in (n for n in set(files) - PASSING if _stays(folder, Path(here, n))):
-            yield Path(here, name).relative_to(folder).as_posix()
+        for path in (Path(here, name) for name in set(files) - PASSING):
+            if not path.is_symlink() or _stays(folder, path):
+                yield path.relative_to(folder).as_posix()
 
 
 def _stays(folder: Path, path: Path) -> bool:
-    return not path.is_symlink() or within(folder.absolute().parent, path)
+    """Whether a path lies within a run's folder, or in that of all runs, its links followed."""
+    return within(folder, path) or within(folder.absolute().parent, path)
 
 
 def _may_be_receipt(path: str, files: frozenset[str]) -> bool:
