@@ -32,7 +32,13 @@ rule all:
 
 onstart:
     check_writable()
+    start_watch()
 
 
 onsuccess:
+    end_watch("done", log)
     print_summary()
+
+
+onerror:
+    end_watch("failed", log)

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import pickle
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,27 @@ def test_state_comes_back_bit_for_bit(output: Path) -> None:
     assert {k: found[k] for k in ("optimizer", "epochs")} == {
         k: STATE[k] for k in ("optimizer", "epochs")
     }
+
+
+def test_it_tells_what_processes_before_did(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    first = one(output)
+    assert (first.rounds, first.seconds) == (0, 0)
+    clock[0] += 20
+    first.save(STATE)
+    clock[0] = 5  # another process, another start of the clock
+    second = one(output)
+    second.load()
+    assert (second.rounds, second.seconds) == (len(STATE["epochs"]), 20)
+    clock[0] += 7
+    second.save(STATE)
+    third = one(output)
+    third.load()
+    assert third.seconds == 27
+    other = one(output, "other")
+    other.load()
+    assert (other.rounds, other.seconds) == (0, 0)
 
 
 def test_it_lies_beside_the_outputs_and_is_hidden(output: Path) -> None:

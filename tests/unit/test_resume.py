@@ -197,12 +197,15 @@ def test_a_stage_goes_on_only_with_its_own_training(
 
     def train_in(job: Job, net: AffinityNet, labels: np.ndarray) -> None:
         source = LabelledPhotographs(noise(6, 40, 56).__getitem__, labels, SIDE, JITTER, 0)
-        assert len(affinitynet._train(job, net, source, CPU)) == 3
+        history, earlier = affinitynet._train(job, net, source, CPU)
+        assert len(history) == 3
+        assert (earlier > 0) == (what in {"nothing", "compute"})
 
-    monkeypatch.setattr(affinitynet, "progress", killer(1))
+    killing = killer(1)
+    monkeypatch.setattr(affinitynet, "progress_in_rounds", lambda *_: killing)
     with pytest.raises(KilledError):
         train_in(job_in(tmp_path), affinity_net(True), labels)
-    monkeypatch.setattr(affinitynet, "progress", plain)
+    monkeypatch.setattr(affinitynet, "progress_in_rounds", lambda *_: plain)
     changes = {"code": {"code": "c0df"}, "data": {"data": "da7b"}}
     changes["compute"] = {"compute": {"workers": 0, "device": "cpu"}, "threads": 2}
     net = affinity_net(True)

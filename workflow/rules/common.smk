@@ -1,6 +1,7 @@
 """What all rules share: the checked config, the names of the shards, how a stage is called."""
 
 import json
+import logging
 import os
 import sys
 from functools import cache
@@ -20,6 +21,9 @@ from cuewalk.datasets.listing import (
 )
 from cuewalk.errors import InputError
 from cuewalk.explain.registry import MODULES, OPTIONS
+from cuewalk.watch.bars import WholeLines
+from cuewalk.watch.plan import RUN_STATE, Plan, PlannedJob, write_plan
+from cuewalk.watch.pulse import Pulse
 
 # `config` holds what --configfile and --config give; it is laid over config.yaml.
 try:
@@ -324,6 +328,44 @@ def check_writable():
         raise WorkflowError(
             f"{place}: cannot be written to; change that or run somewhere else."
         )
+
+
+def photographs_of(job):
+    """How many photographs a job is about, so that its time can be told from those of others."""
+    if "shard" in job.wildcards_dict:
+        return len(SHARDED[job.wildcards_dict["shard"]])
+    if "index" in job.wildcards_dict:
+        return len(INDEXED[job.wildcards_dict["index"]])
+    trains = job.rule.name in ("classifier", "affinitynet")
+    return sum("train" in one.roles for one in LISTED) if trains else 0
+
+
+def start_watch():
+    """Write down all jobs, for `cuewalk status`, and tell from now on that this process lives."""
+    global WATCHED
+    jobs = [
+        PlannedJob(
+            job.rule.name,
+            str(Path(str(job.log[0])).relative_to(RUN)),
+            str(Path(str(job.output.receipt)).relative_to(RUN)),
+            photographs_of(job),
+            workflow.dag.needrun(job),
+        )
+        for job in workflow.dag.jobs
+        if job.log
+    ]
+    stages = tuple(rule.name for rule in workflow.rules)
+    write_plan(Path(RUN), Plan(stages, tuple(sorted(jobs, key=lambda job: job.name))))
+    WATCHED = Pulse(Path(RUN, RUN_STATE))
+    # Jobs draw their bars on the same terminal.
+    for handler in workflow.logger_manager.logger.handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream.isatty():
+            handler.setStream(WholeLines(handler.stream))
+
+
+def end_watch(state, log):
+    """Tell how the run ended, and where Snakemake's log lies."""
+    WATCHED.end(state, text=", ".join([log] if isinstance(log, str) else log))
 
 
 def print_summary():

@@ -50,14 +50,15 @@ def remove_leftovers(path: Path) -> None:
     name = re.compile(rf"\.{re.escape(f'{path.name}.{socket.gethostname()}')}\.(\d+)\.tmp")
     for temporary in path.parent.glob(f".{path.name}.*.tmp"):
         found = name.fullmatch(temporary.name)
-        if found and not _lives(int(found[1])):
+        if found and not lives(int(found[1])):
             if temporary.is_dir():
                 shutil.rmtree(temporary, ignore_errors=True)
             else:
                 temporary.unlink(missing_ok=True)
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether this machine has a process of that number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

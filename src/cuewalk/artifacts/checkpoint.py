@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import pickle
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,16 @@ class Checkpoint:
     Args:
         output: an output of the stage; the checkpoint lies in its folder.
         key: which training it is, as `training_key` says; the state of another is never used.
+
+    Attributes:
+        rounds: epochs that processes before this one trained; 0 until `load` found some.
+        seconds: that they took.
     """
 
     def __init__(self, output: Path, key: str) -> None:
         self.path, self.key = checkpoint_path(output), key
+        self.rounds, self.seconds = 0, 0.0
+        self._started = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
         """The state last saved, on the CPU; None if there is none, or none that can be used."""
@@ -51,6 +58,7 @@ class Checkpoint:
             state: dict[str, Any] = torch.load(
                 io.BytesIO(content), map_location="cpu", weights_only=True
             )
+            rounds, seconds = len(state["epochs"]), float(first["seconds"])
         except FileNotFoundError:
             return None
         except (OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError) as error:
@@ -60,6 +68,7 @@ class Checkpoint:
             # Torch says so in many lines.
             log.warning("the checkpoint holds more than numbers and text: starting anew")
             return None
+        self.rounds, self.seconds = rounds, seconds
         log.info("going on from the checkpoint of a training that was cut off")
         return state
 
@@ -69,14 +78,17 @@ class Checkpoint:
         A disk that is full costs the checkpoint, not the training.
 
         Args:
-            state: tensors, numbers and strings in dicts and lists; no other objects.
+            state: tensors, numbers and strings in dicts and lists; no other objects. `epochs` has
+                an entry for each that was trained.
         """
         content = io.BytesIO()
         torch.save(dict(state), content)
         digest = hashlib.sha256(content.getbuffer()).hexdigest()
+        seconds = round(self.seconds + time.monotonic() - self._started, 3)
+        first = {"key": self.key, "seconds": seconds, "sha256": digest}
         try:
             with atomic_file(self.path) as temporary, temporary.open("wb") as file:
-                file.write(json.dumps({"key": self.key, "sha256": digest}).encode() + b"\n")
+                file.write(json.dumps(first).encode() + b"\n")
                 file.write(content.getbuffer())
         except OSError as error:
             log.warning("no checkpoint written: %s", error)

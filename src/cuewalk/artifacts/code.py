@@ -23,8 +23,11 @@ DISTRIBUTIONS = {
 }
 """Names that libraries are installed by, where they are imported by another."""
 TEMPLATES = frozenset({".j2", ".css", ".js", ".yaml"})
-UNCOUNTED = frozenset({f"{PACKAGE}.artifacts.provenance"})
-"""Modules that shape no result, with all that only they import: how a receipt is written."""
+UNCOUNTED = frozenset({
+    f"{PACKAGE}.artifacts.provenance", f"{PACKAGE}.watch.bars", f"{PACKAGE}.watch.pulse",
+})  # fmt: skip
+"""Modules that shape no result, with all that only they import: how a receipt is written, and how a
+job tells how far it is."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -79,7 +82,10 @@ def library_versions(*modules: str) -> dict[str, str]:
 
 
 def _file(module: str) -> Path | None:
-    base = ROOT.joinpath(*module.split(".")[1:])
+    parts = module.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None  # as a receipt made elsewhere might have it, to lead out of the package
+    base = ROOT.joinpath(*parts[1:])
     for candidate in (base.with_suffix(".py"), base / "__init__.py"):
         if candidate.is_file():
             return candidate

@@ -11,7 +11,7 @@ of its folder. Paths in a receipt are relative to the folder that it lies in.
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from cuewalk.artifacts.content import (
     file_digests,
 )
 from cuewalk.artifacts.digests import json_digest
+from cuewalk.artifacts.places import leads_out
 
 FORMAT = 1
 NAME = "receipt.json"
@@ -44,7 +45,7 @@ def read_receipt(path: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: it is not there.
-        DamagedError: its bytes are not what was written.
+        DamagedError: its bytes are not what was written, or it claims what lies elsewhere.
     """
     raw = path.read_bytes()
     try:
@@ -59,7 +60,18 @@ def read_receipt(path: Path) -> dict[str, Any]:
         raise DamagedError("the receipt is damaged, or another version wrote it")
     if digest != json_digest(sealed) or raw != _text(content).encode():
         raise DamagedError("the receipt is damaged: its digest does not fit")
+    if far := next(_far(sealed), None):
+        raise DamagedError(f"the receipt claims {far}, which lies out of its folder")
     return dict(content)
+
+
+def _far(content: Mapping[str, Any]) -> Iterator[str]:
+    """Outputs, and files in them, that lie out of the receipt's folder, as none does that we wrote.
+
+    A digest does not seal a receipt against whoever made it.
+    """
+    for output in content.get("outputs", {}).values():
+        yield from filter(leads_out, (output["path"], *output["files"], *output["stores"]))
 
 
 def claimed_by(path: Path) -> tuple[Path, dict[str, Any]] | None:

@@ -79,15 +79,22 @@ def read_store(path: Path, names: Sequence[str] | None = None) -> Store:
     Raises:
         OSError: there is no such file.
         zipfile.BadZipFile: it is damaged.
+        ValueError: an array holds anything but numbers.
     """
     with zipfile.ZipFile(path) as file:
         parts = {part: _buffer(file.read(part)) for part in file.namelist() if _wanted(part, names)}
-    group = zarr.open_group(MemoryStore(parts), mode="r")
+    # Format 2 can hold pickled objects, which run what they like when they are read.
+    group = zarr.open_group(MemoryStore(parts), mode="r", zarr_format=3)
     attributes = dict(group.attrs)
     ids = tuple(str(i) for i in attributes.pop("ids"))  # type: ignore[union-attr]
     wanted = sorted(group.array_keys()) if names is None else names
-    arrays = {name: np.asarray(group[name][...]) for name in wanted}  # type: ignore[index]
-    return Store(ids, arrays, attributes)
+    return Store(ids, {name: _numbers(group[name], name) for name in wanted}, attributes)
+
+
+def _numbers(array: Any, name: str) -> np.ndarray:
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"array {name} holds {array.dtype}, not numbers")
+    return np.asarray(array[...])
 
 
 def _wanted(part: str, names: Sequence[str] | None) -> bool:

@@ -109,6 +109,20 @@ def diff(run_a: Path, run_b: Path, *, machine: bool) -> None:
     sys.exit(0 if found.same else 1)
 
 
+@main.command()
+@click.argument("results", type=FOLDER)
+@click.option("--json", "machine", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--watch", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Until it ends.")
+def status(results: Path, *, machine: bool, watch: float | None) -> None:
+    """Tell what of a run is done, running and left, and how long it takes at the present speed.
+
+    RESULTS is a run's folder, as results/demo, or the folder of all runs. Exit status: 0 if it is
+    running or finished, 1 if not, 2 if it could not be told.
+    """
+    screen = import_module("cuewalk.watch.screen")
+    sys.exit(screen.show_status(results, output_console(), machine=machine, watch=watch))
+
+
 def output_console() -> Console:
     """Where tables go; wide enough to be read in a file too."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else 110)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cuewalk.artifacts.content import IGNORED, hash_files
+from cuewalk.artifacts.content import IGNORED, MISSING, hash_files
+from cuewalk.artifacts.places import leads_out, within
 from cuewalk.artifacts.receipts import NAME, DamagedError, content_of, read_receipt
 from cuewalk.errors import InputError
 
@@ -112,11 +113,12 @@ class Run:
         if output is not None and not self.differing(path, output):
             return str(output["content"])
         if path not in self._content:
-            self._content[path] = content_of(self.folder / path, None)
+            place = self.folder / path
+            self._content[path] = content_of(place, None) if _stays(self.folder, place) else MISSING
         return self._content[path]
 
     def _readable(self) -> list[str]:
-        return sorted(path for path in self.claimed() if (self.folder / path).is_file())
+        return sorted(self.claimed().keys() & self.files)
 
 
 def name_of(key: str) -> str:
@@ -165,7 +167,11 @@ def load(folder: Path) -> Run:
 
 def _artefact(folder: Path, key: str) -> Artefact:
     try:
-        return Artefact(key, read_receipt(folder / key))
+        found = Artefact(key, read_receipt(folder / key))
+        for path in (e[name] for e in found.inputs() for name in ("path", "receipt")):
+            if path is not None and leads_out(found.place(path)):
+                raise DamagedError(f"the receipt names {path}, which lies out of the run's folder")
+        return found
     except DamagedError as error:
         return Artefact(key, None, str(error))
     except OSError as error:
@@ -176,8 +182,16 @@ def _files(folder: Path) -> Iterator[str]:
     for here, folders, files in os.walk(folder, followlinks=True):
         if Path(here) == folder and LOGS in folders:
             folders.remove(LOGS)
-        for name in set(files) - PASSING:
-            yield Path(here, name).relative_to(folder).as_posix()
+        # Other runs beside it may be linked to; what lies elsewhere is no run's.
+        folders[:] = [name for name in folders if _stays(folder, Path(here, name))]
+        for path in (Path(here, name) for name in set(files) - PASSING):
+            if not path.is_symlink() or _stays(folder, path):
+                yield path.relative_to(folder).as_posix()
+
+
+def _stays(folder: Path, path: Path) -> bool:
+    """Whether a path lies within a run's folder, or in that of all runs, its links followed."""
+    return within(folder, path) or within(folder.absolute().parent, path)
 
 
 def _may_be_receipt(path: str, files: frozenset[str]) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from cuewalk.artifacts.store import Store, read_store
 from cuewalk.audit.folder import Run
 from cuewalk.audit.trace import Trace
-from cuewalk.datasets.images import load_image
+from cuewalk.datasets.images import decode, load_image
 from cuewalk.datasets.record import Record, Truth, read_index, read_truth
 from cuewalk.datasets.truth import load_truth
 from cuewalk.errors import InputError
@@ -37,7 +37,7 @@ class Kept:
 
     def __init__(self, run: Run, id: str, traces: Sequence[Trace], root: Path | None) -> None:
         self.run, self.id = run, id
-        self.paths = {trace.stage: run.folder / trace.path for trace in traces}
+        self.paths = {t.stage: run.folder / t.path for t in traces if t.path in run.files}
         self.root = root or self._root()
 
     def panel(self) -> Panel:
@@ -81,7 +81,7 @@ class Kept:
 
     def _mask(self) -> np.ndarray | None:
         path = self.paths.get("masks")
-        return None if path is None or not path.is_file() else np.array(Image.open(path))
+        return None if path is None or not path.is_file() else np.array(decode(path)[0])
 
     def _truth(self) -> np.ndarray | None:
         lists = sorted((self.run.folder / "truth").glob("*.csv"))

@@ -81,6 +81,8 @@ def _traces(run: Run, artefact: Artefact, id: str) -> Iterator[Trace]:
 
 
 def _of_store(run: Run, artefact: Artefact, path: str, digest: str, id: str) -> Trace:
+    if path not in run.files:
+        return Trace(artefact.stage, path, digest, "")
     try:
         store = read_store(run.folder / path)
         now, row = store_digests(store)["rows"][id], store.row(id)
@@ -92,7 +94,7 @@ def _of_store(run: Run, artefact: Artefact, path: str, digest: str, id: str) -> 
 
 def _of_file(run: Run, artefact: Artefact, path: str, digest: str, values: dict[str, str]) -> Trace:
     place = run.folder / path
-    now = hash_files([place])[place][:ROW] if place.is_file() else ""
+    now = hash_files([place])[place][:ROW] if path in run.files else ""
     size = {"size": f"{place.stat().st_size} bytes"} if now and not values else {}
     return Trace(artefact.stage, path, digest[:ROW], now, values or size)
 
@@ -114,6 +116,8 @@ def _tables(output: dict[str, Any]) -> list[str]:
 
 
 def _rows(run: Run, path: str, name: str) -> Iterator[dict[str, str]]:
+    if _join(path, name) not in run.files:
+        return
     try:
         with (run.folder / _join(path, name)).open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cuewalk.datasets.imagenet_labels import check_class, read_labels
-from cuewalk.datasets.images import decode_photograph
+from cuewalk.datasets.images import decode_photograph, place_in
 from cuewalk.datasets.record import NAME, Dataset, Progress, Record
 from cuewalk.errors import InputError
 
@@ -134,6 +134,6 @@ def _by_id(folder: Path, photographs: Iterable[Path]) -> dict[str, Path]:
 
 
 def _record(root: Path, id: str, path: Path, splits: tuple[str, ...], label: str) -> Record:
-    image, sha256 = decode_photograph(path)
     relative = path.relative_to(root).as_posix()
+    image, sha256 = decode_photograph(place_in(root, relative))
     return Record(id, relative, splits, (label,), image.height, image.width, sha256)

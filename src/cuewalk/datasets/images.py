@@ -7,6 +7,7 @@ ignored, the first picture of several.
 
 import hashlib
 import io
+import os
 import warnings
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cuewalk.artifacts.places import leads_out, within
 from cuewalk.datasets.mat import read_cell, split_member
 from cuewalk.datasets.record import Record
 from cuewalk.errors import InputError
@@ -26,6 +28,9 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 MOST_PIXELS = 89_478_485
 """Of one file: what Pillow takes for a decompression bomb from there on, a quarter GB of RGB."""
 
+FOLLOW = "CUEWALK_FOLLOW_LINKS"
+"""Environment variable: 1 reads what links in a data set's folder lead to outside of it."""
+
 # What Pillow raises on damaged files, depending on format and place of the damage.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError)
 
@@ -37,8 +42,8 @@ def load_image(root: Path, record: Record) -> NDArray[np.uint8]:
         InputError: The photograph is gone or cannot be decoded.
     """
     if member := split_member(record.path):
-        return image_cell(root / member[0], member[1])
-    image, _ = decode_photograph(root / record.path)
+        return image_cell(place_in(root, member[0]), member[1])
+    image, _ = decode_photograph(place_in(root, record.path))
     return np.array(image)
 
 
@@ -56,6 +61,29 @@ def decode_photograph(path: Path) -> tuple[Image.Image, str]:
             f"{path}: pixels of mode {image.mode} cannot be turned into RGB ({error}); save it "
             "with 8 or 16 bits per channel."
         ) from error
+
+
+def place_in(root: Path, name: str) -> Path:
+    """Where a file of a data set lies that a list, table or label file names.
+
+    Args:
+        root: Folder of the data set.
+        name: Path relative to it.
+
+    Raises:
+        InputError: It leads out of the folder, by its name or through a link.
+    """
+    path = root / name
+    if leads_out(name):
+        raise InputError(
+            f"{root}: {name!r} leads out of this folder; name photographs and masks within it."
+        )
+    if os.environ.get(FOLLOW) != "1" and not within(root, path):
+        raise InputError(
+            f"{path}: a link leads out of {root}; copy the file there, or set {FOLLOW}=1 in the "
+            "environment if you trust all links in it."
+        )
+    return path
 
 
 def decode(path: Path) -> tuple[Image.Image, str]:

@@ -52,7 +52,7 @@ def read_cell(path: Path, name: str, number: int) -> NDArray[Any]:
             found = _follow(file, file[name], number)
             while found.dtype.kind == "O":
                 found = _follow(file, found, 0)
-            return np.asarray(found[()]).T
+            return np.asarray(_own(file, found)[()]).T
     except (*_BROKEN, AttributeError) as error:
         raise _unreadable(path, f"number {number} of {name} in it", error) from error
 
@@ -62,6 +62,13 @@ def _open(path: Path) -> Any:
 
     # Only ever read: no lock is needed, and some network file systems refuse one.
     return h5py.File(path, "r", locking=False)
+
+
+def _own(file: Any, found: Any) -> Any:
+    """A dataset, if its values lie in the file itself: HDF5 can name any other file for them."""
+    if found.file.filename != file.filename or found.external or found.is_virtual:
+        raise ValueError("its values lie in another file")
+    return found
 
 
 def _follow(file: Any, references: Any, number: int) -> Any:

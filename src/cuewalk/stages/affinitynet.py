@@ -18,10 +18,10 @@ from cuewalk.datasets.record import Record
 from cuewalk.errors import InputError
 from cuewalk.stages.networks import image_loader, load_classifier, prepare, save_model
 from cuewalk.stages.rows import records_by_id, with_role
-from cuewalk.stages.runner import Job, log, main, progress
+from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
 
 
-def run(job: Job) -> int:
+def run(job: Job) -> Work:
     """Write outputs `model` and `history`; cfg: affinitynet, grid, seed."""
     device = prepare(job)
     cfg, grid = job.cfg["affinitynet"], job.cfg["grid"]
@@ -42,13 +42,13 @@ def run(job: Job) -> int:
         tuple(cfg["jitter"]),
         job.cfg["seed"],
     )
-    history = _train(job, net, photographs, device)
+    history, earlier = _train(job, net, photographs, device)
     about = {**about, "affinitynet": {k: cfg[k] for k in ("channels", "levels", "image_size")}}
     save_model(net, job.outputs["model"], {**about, "grid": grid})
     with atomic_file(job.outputs["history"]) as path:
         history.to_csv(path, index=False, float_format="%.6g")
     delete_checkpoint(job.outputs["model"])
-    return len(records) * len(history)
+    return Work(len(records) * len(history), earlier)
 
 
 def _labelled(job: Job) -> tuple[Sequence[Record], np.ndarray]:
@@ -73,7 +73,8 @@ def _labelled(job: Job) -> tuple[Sequence[Record], np.ndarray]:
 
 def _train(
     job: Job, net: AffinityNet, photographs: LabelledPhotographs, device: torch.device
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, float]:
+    """The lines of history.csv, and the seconds of processes before this one."""
     cfg: dict[str, Any] = job.cfg["affinitynet"]
     settings = AffinitySettings(
         epochs=cfg["epochs"],
@@ -86,6 +87,7 @@ def _train(
     )
     start = {**net.state_dict(), "labels": torch.from_numpy(photographs.labels)}
     key = training_key(job.cfg, job.code, job.data, start)
+    checkpoint = Checkpoint(job.outputs["model"], key)
     rows = []
     for epoch in train_affinity(
         net,
@@ -94,12 +96,12 @@ def _train(
         seed=job.cfg["seed"],
         device=device,
         workers=job.compute["workers"],
-        progress=progress,
-        resume=Checkpoint(job.outputs["model"], key),
+        progress=progress_in_rounds(checkpoint, settings.epochs),
+        resume=checkpoint,
     ):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.loss)
         rows.append(asdict(epoch))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), checkpoint.seconds
 
 
 if __name__ == "__main__":

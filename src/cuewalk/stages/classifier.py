@@ -22,10 +22,10 @@ from cuewalk.datasets.record import Record
 from cuewalk.explain.support import patch_convolution
 from cuewalk.stages.networks import image_loader, prepare, save_model
 from cuewalk.stages.rows import class_indices, read_classes, records_by_id, with_role
-from cuewalk.stages.runner import Job, log, main, progress
+from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
 
 
-def run(job: Job) -> int:
+def run(job: Job) -> Work:
     """Write outputs `model` and `history`; cfg: classifier, seed."""
     device = prepare(job)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
@@ -36,14 +36,14 @@ def run(job: Job) -> int:
     learns = job.cfg["classifier"]["training"]["epochs"] > 0
     model = build_model(spec, len(classes), whole=not learns)
     _refuse_early(job, model)
-    history = _train(job, model, learning, classes, device)
+    history, earlier = _train(job, model, learning, classes, device)
 
     about = {"model": spec, "classes": list(classes)}
     save_model(model, job.outputs["model"], about)
     with atomic_file(job.outputs["history"]) as path:
         history.to_csv(path, index=False, float_format="%.6g")
     delete_checkpoint(job.outputs["model"])
-    return len(learning) * len(history)
+    return Work(len(learning) * len(history), earlier)
 
 
 def _refuse_early(job: Job, model: VisionTransformer) -> None:
@@ -65,7 +65,8 @@ def _train(
     records: Sequence[Record],
     classes: Sequence[str],
     device: torch.device,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, float]:
+    """The lines of history.csv, and the seconds of processes before this one."""
     section = job.cfg["classifier"]
     augment = section["augment"]
     photographs = Photographs(
@@ -80,6 +81,7 @@ def _train(
     targets = torch.from_numpy(_targets(records, classes))
     start = {**model.state_dict(), "targets": targets}
     key = training_key(job.cfg, job.code, job.data, start)
+    checkpoint = Checkpoint(job.outputs["model"], key)
     rows = []
     for epoch in train(
         model,
@@ -89,12 +91,13 @@ def _train(
         seed=job.cfg["seed"],
         device=device,
         workers=job.compute["workers"],
-        progress=progress,
-        resume=Checkpoint(job.outputs["model"], key),
+        progress=progress_in_rounds(checkpoint, section["training"]["epochs"]),
+        resume=checkpoint,
     ):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.train_loss)
         rows.append(as_row(epoch))
-    return pd.DataFrame(rows, columns=[field.name for field in fields(Epoch)])
+    columns = [field.name for field in fields(Epoch)]
+    return pd.DataFrame(rows, columns=columns), checkpoint.seconds
 
 
 def _targets(records: Sequence[Record], classes: Sequence[str]) -> np.ndarray:

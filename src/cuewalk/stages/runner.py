@@ -1,7 +1,7 @@
-"""What every stage shares: its arguments, log, progress bar, receipt and the way it ends.
+"""What every stage shares: its arguments, log, pulse, receipt and the way it ends.
 
-A stage is one function `Job -> images handled`. It reads exactly the config sections, files and
-folders that its rule names, so a stage cannot depend on what its rule did not declare.
+A stage is one function `Job -> photographs handled`. It reads exactly the config sections, files
+and folders that its rule names, so a stage cannot depend on what its rule did not declare.
 """
 
 import argparse
@@ -11,17 +11,21 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from cuewalk.artifacts.atomic import remove_leftovers
 from cuewalk.artifacts.code import code_digest
 from cuewalk.artifacts.provenance import Provenance
 from cuewalk.errors import InputError, disk_sentence
+from cuewalk.watch.bars import progress, progress_in_rounds, progress_of, say, watch_job
+from cuewalk.watch.pulse import Pulse, state_path
+
+__all__ = [
+    "Job", "Stage", "Work", "log", "main", "progress", "progress_in_rounds", "progress_of",
+]  # fmt: skip
 
 log = logging.getLogger("cuewalk")
 
@@ -64,7 +68,21 @@ class Job:
         return path
 
 
-Stage = Callable[[Job], int]
+@dataclass(frozen=True)
+class Work:
+    """What a stage did.
+
+    Attributes:
+        images: photographs handled, each as often as it was.
+        earlier: seconds that processes took which were cut off, and whose work counts in `images`.
+    """
+
+    images: int
+    earlier: float = 0.0
+
+
+Stage = Callable[[Job], int | Work]
+"""Returns what it did, or the photographs alone."""
 
 
 def main(module: str, stage: Stage) -> None:
@@ -89,25 +107,36 @@ def main(module: str, stage: Stage) -> None:
         wanted=json.loads(os.environ.get("CUEWALK_WANTED", "{}")),
         dataset=json.loads(os.environ.get("CUEWALK_DATASET", "{}")),
     )
+    pulse = Pulse(state_path(arguments.log))
+    watch_job(pulse, job.shard)
     try:
         for path in (*job.outputs.values(), arguments.receipt):
             remove_leftovers(path)
-        _make(job, stage, modules, arguments)
-    except InputError as error:
-        log.error("%s", error)
-        sys.exit(f"cuewalk: {error}")
+        _make(job, stage, modules, arguments, pulse)
     except Exception as error:
-        if sentence := disk_sentence(error):
-            log.error("%s", sentence)
-            sys.exit(f"cuewalk: {arguments.receipt.parent}: {sentence}")
-        log.error("%s", traceback.format_exc())
-        sys.exit(
-            f"cuewalk: stage {module.rsplit('.', 1)[-1]} failed with "
-            f"{type(error).__name__}: {error}; the traceback is in {arguments.log}."
-        )
+        sentence = _sentence(error, module, arguments)
+        pulse.end("failed", text=sentence)
+        sys.exit(say(f"cuewalk: {sentence}"))
 
 
-def _make(job: Job, stage: Stage, modules: list[str], arguments: argparse.Namespace) -> None:
+def _sentence(error: Exception, module: str, arguments: argparse.Namespace) -> str:
+    """What to say of an error; the log gets the same, or the traceback of one that is a mistake."""
+    if isinstance(error, InputError):
+        log.error("%s", error)
+        return str(error)
+    if sentence := disk_sentence(error):
+        log.error("%s", sentence)
+        return f"{arguments.receipt.parent}: {sentence}"
+    log.error("%s", "".join(traceback.format_exception(error)))
+    return (
+        f"stage {module.rsplit('.', 1)[-1]} failed with {type(error).__name__}: {error}; "
+        f"the traceback is in {arguments.log}."
+    )
+
+
+def _make(
+    job: Job, stage: Stage, modules: list[str], arguments: argparse.Namespace, pulse: Pulse
+) -> None:
     """Take the outputs over from another run, or run the stage; then write the receipt."""
     about = {
         "stage": modules[0].rsplit(".", 1)[-1],
@@ -119,14 +148,16 @@ def _make(job: Job, stage: Stage, modules: list[str], arguments: argparse.Namesp
     own = Provenance(arguments.receipt, modules, about, job.inputs, job.outputs, job.root)
     if other := own.reuse(arguments.log):
         log.info("done: taken over from another run, as %s says", other)
+        pulse.end("done", reused=True)
         return
     started = time.monotonic()
-    images = stage(job)
-    seconds = time.monotonic() - started
-    log.info(
-        "done: %d photographs, %.1f s, %.2f images/s", images, seconds, images / max(seconds, 1e-9)
-    )
-    own.write(images, seconds, job.threads, job.compute)
+    did = stage(job)
+    work = did if isinstance(did, Work) else Work(did)
+    seconds = work.earlier + time.monotonic() - started
+    rate = work.images / max(seconds, 1e-9)
+    log.info("done: %d photographs, %.1f s, %.2f images/s", work.images, seconds, rate)
+    own.write(work.images, seconds, job.threads, job.compute)
+    pulse.end("done", done=work.images, total=work.images, rate=rate, seconds=seconds)
 
 
 def _parse() -> argparse.Namespace:
@@ -153,45 +184,3 @@ def _log_to(path: Path, shard: str) -> None:
         format=f"%(asctime)s {shard} %(message)s".replace("  ", " "),
         force=True,
     )
-
-
-def progress(
-    items: Iterable[Any], total: int, text: str, *, weight: Callable[[Any], int] | None = None
-) -> Iterator[Any]:
-    """Pass items on, showing a bar with images/s and time left, and log a line now and then.
-
-    Args:
-        items: what to iterate over.
-        total: photographs in all.
-        text: what is being done.
-        weight: photographs in an item; by default the length of its first part, else 1.
-    """
-    started = noted = time.monotonic()
-    done = 0
-    quiet = not sys.stderr.isatty() or "CUEWALK_QUIET" in os.environ
-    with tqdm(total=total, desc=text, unit="image", disable=quiet, leave=False) as bar:
-        for item in items:
-            yield item
-            count = weight(item) if weight else _count(item)
-            done += count
-            bar.update(count)
-            now = time.monotonic()
-            if now - noted > 30:
-                rate = done / (now - started)
-                left = (total - done) / rate
-                log.info("%s: %d of %d, %.2f images/s, %.0f s left", text, done, total, rate, left)
-                noted = now
-
-
-def progress_of(text: str) -> Callable[[Iterable[str]], Iterable[str]]:
-    """The same for what the library reads one id at a time."""
-
-    def watched(ids: Iterable[str]) -> Iterable[str]:
-        some = list(ids)
-        return progress(some, len(some), text, weight=lambda _: 1)
-
-    return watched
-
-
-def _count(item: Any) -> int:
-    return len(item[0]) if isinstance(item, list | tuple) and hasattr(item[0], "__len__") else 1
