@@ -8,6 +8,7 @@ ignored, the first picture of several.
 import hashlib
 import io
 import os
+import re
 import warnings
 from pathlib import Path
 
@@ -25,8 +26,8 @@ CELLS = "/value/img"
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """Told by the bytes, whatever a file is called; Pillow would hand others to outside programs."""
-MOST_PIXELS = 89_478_485
-"""Of one file: what Pillow takes for a decompression bomb from there on, a quarter GB of RGB."""
+MOST_PIXELS = 178_956_970
+"""Of one file: what Pillow takes for a decompression bomb from there on, half a GB of RGB."""
 
 FOLLOW = "CUEWALK_FOLLOW_LINKS"
 """Environment variable: 1 reads what links in a data set's folder lead to outside of it."""
@@ -86,6 +87,15 @@ def place_in(root: Path, name: str) -> Path:
     return path
 
 
+def place_of_mask(root: Path, name: str) -> Path:
+    """The same for a mask of ground truth, whose folder the config may have put beside `root`.
+
+    Raises:
+        InputError: It leads out through a link.
+    """
+    return root / name if leads_out(name) else place_in(root, name)
+
+
 def decode(path: Path) -> tuple[Image.Image, str]:
     """An image file as it is stored, really decoded, and the SHA-256 of its bytes in hexadecimal.
 
@@ -98,11 +108,13 @@ def decode(path: Path) -> tuple[Image.Image, str]:
             warnings.simplefilter("ignore")  # Pillow warns of what is checked below
             image = Image.open(io.BytesIO(content), formats=FORMATS)
         if image.width * image.height > MOST_PIXELS:
-            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+            raise Image.DecompressionBombError(f"{image.width * image.height} pixels")
         image.load()  # open() alone reads the header and misses a truncated file
     except Image.DecompressionBombError as error:
+        pixels = int(next(iter(re.findall(r"\d+", str(error))), 0))
         raise InputError(
-            f"{path}: too large ({error}); make it smaller than {MOST_PIXELS:,} pixels."
+            f"{path}: has {pixels:,} pixels and is not decoded, as at most {MOST_PIXELS:,} are; "
+            "scale it down."
         ) from error
     except _BROKEN as error:
         raise InputError(

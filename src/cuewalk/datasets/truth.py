@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cuewalk.datasets.images import decode, place_in
+from cuewalk.datasets.images import decode, place_of_mask
 from cuewalk.datasets.mat import read_cell, split_member
 from cuewalk.datasets.record import Truth
 from cuewalk.datasets.voc import VOID
@@ -55,6 +55,6 @@ def mask_cell(path: Path, number: int) -> NDArray[np.uint8]:
 
 def _read(root: Path, path: str) -> NDArray[np.uint8]:
     if member := split_member(path):
-        return mask_cell(place_in(root, member[0]), member[1])
-    image, _ = decode(place_in(root, path))
+        return mask_cell(place_of_mask(root, member[0]), member[1])
+    image, _ = decode(place_of_mask(root, path))
     return np.array(image)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cuewalk.artifacts.atomic import atomic_file
-from cuewalk.datasets.images import decode, decode_photograph, place_in
+from cuewalk.datasets.images import decode, decode_photograph, place_in, place_of_mask
 from cuewalk.datasets.record import NAME, Dataset, Progress, Record, Truth
 from cuewalk.errors import InputError
 
@@ -180,7 +180,7 @@ def check_mask(root: Path, path: str, record: Record, classes: int) -> Truth:
         InputError: It is unreadable, of another size than its photograph, or holds an id that is
             no class.
     """
-    image, sha256 = decode(place_in(root, path))
+    image, sha256 = decode(place_of_mask(root, path))
     if image.mode not in ("P", "L"):
         raise InputError(
             f"{root / path}: mode {image.mode}, not indexed; save label ids as an indexed PNG."
