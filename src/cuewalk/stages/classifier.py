@@ -19,13 +19,16 @@ from cuewalk.classifier.training import (
     train,
 )
 from cuewalk.datasets.record import Record
+from cuewalk.distributed.group import Group
+from cuewalk.epochs import How
 from cuewalk.explain.support import patch_convolution
 from cuewalk.stages.networks import image_loader, prepare, save_model
+from cuewalk.stages.processes import in_processes
 from cuewalk.stages.rows import class_indices, read_classes, records_by_id, with_role
 from cuewalk.stages.runner import Job, log, main, progress
 
 
-def run(job: Job) -> int:
+def run(job: Job, group: Group) -> int:
     """Write outputs `model` and `history`; cfg: classifier, seed."""
     device = prepare(job)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
@@ -36,13 +39,14 @@ def run(job: Job) -> int:
     learns = job.cfg["classifier"]["training"]["epochs"] > 0
     model = build_model(spec, len(classes), whole=not learns)
     _refuse_early(job, model)
-    history = _train(job, model, learning, classes, device)
+    history = _train(job, model, learning, classes, device, group)
 
-    about = {"model": spec, "classes": list(classes)}
-    save_model(model, job.outputs["model"], about)
-    with atomic_file(job.outputs["history"]) as path:
-        history.to_csv(path, index=False, float_format="%.6g")
-    delete_checkpoint(job.outputs["model"])
+    if group.first:
+        about = {"model": spec, "classes": list(classes)}
+        save_model(model, job.outputs["model"], about)
+        with atomic_file(job.outputs["history"]) as path:
+            history.to_csv(path, index=False, float_format="%.6g")
+        delete_checkpoint(job.outputs["model"])
     return len(learning) * len(history)
 
 
@@ -65,6 +69,7 @@ def _train(
     records: Sequence[Record],
     classes: Sequence[str],
     device: torch.device,
+    group: Group,
 ) -> pd.DataFrame:
     section = job.cfg["classifier"]
     augment = section["augment"]
@@ -80,18 +85,11 @@ def _train(
     targets = torch.from_numpy(_targets(records, classes))
     start = {**model.state_dict(), "targets": targets}
     key = training_key(job.cfg, job.code, job.data, start)
+    resume = Checkpoint(job.outputs["model"], key)
+    how = How(device, job.compute["workers"], progress, resume, group)
+    settings = TrainSettings(**section["training"])
     rows = []
-    for epoch in train(
-        model,
-        photographs,
-        targets,
-        TrainSettings(**section["training"]),
-        seed=job.cfg["seed"],
-        device=device,
-        workers=job.compute["workers"],
-        progress=progress,
-        resume=Checkpoint(job.outputs["model"], key),
-    ):
+    for epoch in train(model, photographs, targets, settings, job.cfg["seed"], how):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.train_loss)
         rows.append(as_row(epoch))
     return pd.DataFrame(rows, columns=[field.name for field in fields(Epoch)])
@@ -106,4 +104,4 @@ def _targets(records: Sequence[Record], classes: Sequence[str]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main("cuewalk.stages.classifier", run)
+    main("cuewalk.stages.classifier", in_processes(run))
