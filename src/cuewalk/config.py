@@ -253,6 +253,9 @@ def _check_relations(config: Mapping[str, Any]) -> None:
             f"config key grid.radius: {radius} is too large for {cells} cells a side; it may be "
             f"{(cells + 1) // 2} at most."
         )
+    compute = config["compute"]
+    if compute["processes"] > 1 and compute["device"] == "mps":
+        raise InputError("config key compute.processes: mps trains in one process; set 1.")
     low, high = config["classifier"]["augment"]["crop"]
     if low > high:
         raise InputError(f"config key classifier.augment.crop: {low} must not exceed {high}.")

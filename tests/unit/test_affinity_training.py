@@ -18,6 +18,7 @@ from cuewalk.affinity.training import (
     LabelledPhotographs,
     train_affinity,
 )
+from cuewalk.epochs import How
 from cuewalk.errors import InputError
 
 COUNT, SIDE, GRID, RADIUS = 6, 32, 8, 3
@@ -68,8 +69,7 @@ def run(
     **changes: Any,
 ) -> list[AffinityEpoch]:
     source = photographs or random_photographs()
-    asked = settings(**changes)
-    return list(train_affinity(net, source, asked, seed=seed, device=CPU, workers=workers))
+    return list(train_affinity(net, source, settings(**changes), seed, How(CPU, workers)))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

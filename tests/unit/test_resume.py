@@ -15,7 +15,9 @@ from cuewalk.affinity.net import AffinityNet
 from cuewalk.affinity.training import AffinitySettings, LabelledPhotographs, train_affinity
 from cuewalk.artifacts.checkpoint import Checkpoint
 from cuewalk.classifier.images import Photographs
-from cuewalk.classifier.training import Progress, Resume, seed_epoch, train
+from cuewalk.classifier.training import train
+from cuewalk.distributed.group import ALONE
+from cuewalk.epochs import How, Progress, Resume, plain, seed_epoch
 from cuewalk.stages import affinitynet
 from cuewalk.stages.runner import Job
 
@@ -42,17 +44,13 @@ def killer(last: int) -> Progress:
     return progress
 
 
-def plain(steps: Iterable[Any], total: int, text: str) -> Iterable[Any]:
-    return steps
-
-
 def fit_classifier(
     model: nn.Module, resume: Resume | None = None, progress: Progress = plain, **changes: Any
 ) -> Iterator[Any]:
     source = Photographs(noise(8, 40, 56).__getitem__, 8, SIDE, AUGMENT, seed=3)
     asked = settings(epochs=EPOCHS, **changes)
-    arguments: dict[str, Any] = {"seed": 3, "device": CPU, "resume": resume, "progress": progress}
-    return train(model, source, TARGETS, asked, **arguments)  # type: ignore[arg-type]
+    how = How(CPU, resume=resume, progress=progress)
+    return train(model, source, TARGETS, asked, 3, how)  # type: ignore[arg-type]
 
 
 def fit_affinity(
@@ -62,8 +60,8 @@ def fit_affinity(
     source = LabelledPhotographs(noise(6, 40, 56).__getitem__, labels, SIDE, JITTER, seed=3)
     defaults = {"batch_size": 4, "learning_rate": 0.1, "momentum": 0.9, "weight_decay": 1e-4}
     asked = AffinitySettings(**{**defaults, **changes}, epochs=EPOCHS, loss_scale=0.25, radius=3)
-    arguments: dict[str, Any] = {"seed": 3, "device": CPU, "resume": resume, "progress": progress}
-    return train_affinity(net, source, asked, **arguments)  # type: ignore[arg-type]
+    how = How(CPU, resume=resume, progress=progress)
+    return train_affinity(net, source, asked, 3, how)  # type: ignore[arg-type]
 
 
 def hybrid(seed: int = 0) -> nn.Module:
@@ -155,8 +153,8 @@ def test_the_statistics_and_the_draws_are_at_stake(tmp_path: Path) -> None:
 def test_without_epochs_nothing_is_asked_or_kept(tmp_path: Path) -> None:
     asked = settings(epochs=0)
     source = Photographs(noise().__getitem__, 8, SIDE, AUGMENT)
-    resume = resume_in(tmp_path)
-    assert not list(train(hybrid(), source, TARGETS, asked, seed=0, device=CPU, resume=resume))  # type: ignore[arg-type]
+    how = How(CPU, resume=resume_in(tmp_path))
+    assert not list(train(hybrid(), source, TARGETS, asked, 0, how))  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -197,7 +195,7 @@ def test_a_stage_goes_on_only_with_its_own_training(
 
     def train_in(job: Job, net: AffinityNet, labels: np.ndarray) -> None:
         source = LabelledPhotographs(noise(6, 40, 56).__getitem__, labels, SIDE, JITTER, 0)
-        history, earlier = affinitynet._train(job, net, source, CPU)
+        history, earlier = affinitynet._train(job, net, source, CPU, ALONE)
         assert len(history) == 3
         assert (earlier > 0) == (what in {"nothing", "compute"})
 

@@ -17,6 +17,7 @@ from cuewalk.classifier.training import (
     rate_factor,
     train,
 )
+from cuewalk.epochs import How
 from cuewalk.errors import InputError
 
 
@@ -120,7 +121,7 @@ def test_loss_falls_on_a_problem_that_can_be_learnt() -> None:
     images = np.broadcast_to(bright[:, None, None], (8, SIDE, SIDE, 3))
     source = Photographs(images.__getitem__, 8, SIDE)
     asked = settings(epochs=24, batch_size=8, learning_rate=3e-3)
-    history = list(train(classifier(), source, TARGETS, asked, seed=0, device=CPU))
+    history = list(train(classifier(), source, TARGETS, asked, 0, How(CPU)))
     assert [epoch.epoch for epoch in history] == list(range(1, 25))
     assert history[-1].train_loss < 0.65 * history[0].train_loss
 
@@ -142,6 +143,6 @@ def test_progress_wraps_every_epoch() -> None:
         return found
 
     source = photographs()
-    epochs = train(classifier(), source, TARGETS, settings(), seed=0, device=CPU, progress=progress)
+    epochs = train(classifier(), source, TARGETS, settings(), 0, How(CPU, progress=progress))
     assert len(list(epochs)) == 2
     assert seen == [(8, "classifier epoch 1/2", 3), (8, "classifier epoch 2/2", 3)]

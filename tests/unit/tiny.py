@@ -10,6 +10,7 @@ from torch import nn
 from cuewalk.classifier.backbone import build_model
 from cuewalk.classifier.images import Augment, Photographs
 from cuewalk.classifier.training import Epoch, TrainSettings, train
+from cuewalk.epochs import How
 
 # On networks this small, threads do little but wait for one another.
 torch.set_num_threads(1)
@@ -101,13 +102,5 @@ def fit(
     """Train on them with random labels."""
     # The start of drop path is the caller's, as that of the weights.
     torch.manual_seed(0)
-    epochs = train(
-        model,
-        photographs(augment),
-        TARGETS,
-        settings(**changes),
-        seed=seed,
-        device=CPU,
-        workers=workers,
-    )
-    return list(epochs)
+    how = How(CPU, workers)
+    return list(train(model, photographs(augment), TARGETS, settings(**changes), seed, how))

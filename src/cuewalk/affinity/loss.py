@@ -5,6 +5,7 @@ as in the released code. Its loss prints log(W) for negative pairs where log(1 -
 weights the kinds 1 : 1 : 2; the released code does so too and divides by 4.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -90,6 +91,7 @@ def affinity_loss(
     scale: float = 0.25,
     eps: float = 1e-6,
     radius: int = 5,
+    add_up: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> AffinityLoss:
     """Loss of affinities against confident labels (paper, section 4.3).
 
@@ -99,18 +101,21 @@ def affinity_loss(
         scale: factor of the total: 0.25 is the released code, 1 the paper's formula.
         eps: keeps the logarithms finite and empty kinds at 0.
         radius: see `cuewalk.affinity.pairs.offsets`.
+        add_up: adds counts up over the processes that share the batch. Each kind has a count of its
+            own, so that a mean of the processes' losses would not be the loss of the batch.
 
     Returns:
-        The total and its parts, each kind averaged over the whole batch.
+        The total and its parts, each kind averaged over the whole batch; in several processes, the
+        summands of this one's pairs, and the counts of all.
 
     Raises:
         InputError: if the grid is too small to hold a single pair.
     """
     kinds = pair_kinds(labels, radius)
     same, differ = -torch.log(aff + eps), -torch.log(1 - aff + eps)
+    counts = add_up(torch.stack([kind.sum() for kind in kinds]))
     bg, fg, neg = (
-        (cost * kind).sum() / (kind.sum() + eps)
-        for cost, kind in zip((same, same, differ), kinds, strict=True)
+        (cost * kind).sum() / (count + eps)
+        for cost, kind, count in zip((same, same, differ), kinds, counts, strict=True)
     )
-    counts = torch.stack([kind.sum() for kind in kinds])
     return AffinityLoss(scale * (fg + bg + 2 * neg), fg, bg, neg, counts)

@@ -5,19 +5,22 @@ released code; the last epoch's weights are used, since choosing among epochs wo
 the evaluation photographs.
 """
 
+import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 from cuewalk.affinity.loss import affinities, affinity_loss
 from cuewalk.affinity.net import AffinityNet
 from cuewalk.classifier.images import Loader, normalise, pil_squash, to_tensor
-from cuewalk.classifier.training import Progress, Resume, keep, restore, seed_epoch
+from cuewalk.distributed.group import Group
+from cuewalk.distributed.layers import synchronise
+from cuewalk.epochs import Batches, How, Step, descend, run_epochs
 from cuewalk.errors import InputError
 
 
@@ -82,68 +85,59 @@ def train_affinity(
     net: AffinityNet,
     photographs: LabelledPhotographs,
     settings: AffinitySettings,
-    *,
     seed: int,
-    device: torch.device,
-    workers: int = 0,
-    progress: Progress = lambda items, total, text: items,
-    resume: Resume | None = None,
+    how: How,
 ) -> Iterator[AffinityEpoch]:
     """Train in place, one `AffinityEpoch` at a time.
 
-    Torch's global generators are seeded at the start of each epoch. `resume` and `progress` are
-    those of `cuewalk.classifier.training.train`.
+    Torch's global generators are seeded at the start of each epoch.
 
     Raises:
-        InputError: the loss is no longer finite.
+        InputError: the loss is no longer finite, or several processes cannot train the network.
     """
-    net.to(device)
+    net.to(how.device)
+    synchronise(net, how.group)
     optimizer = torch.optim.SGD(
         [p for p in net.parameters() if p.requires_grad],
         settings.learning_rate,
         momentum=settings.momentum,
         weight_decay=settings.weight_decay,
     )
-    order = torch.Generator()
-    loader = DataLoader(
-        photographs, settings.batch_size, shuffle=True, generator=order, num_workers=workers
-    )
-    done = [AffinityEpoch(**row) for row in restore(resume, net, optimizer)]
-    yield from done
-    for epoch in range(len(done), settings.epochs):
-        photographs.epoch = epoch
-        seed_epoch(order, seed, epoch)
+    batches = Batches(photographs, settings.batch_size, how)
+
+    def train_epoch(epoch: int) -> AffinityEpoch:
         rate = settings.learning_rate * (1 - epoch / settings.epochs)
         for group in optimizer.param_groups:
             group["lr"] = rate
         net.train()
-        text = f"affinitynet epoch {epoch + 1}/{settings.epochs}"
         losses = [
-            _step(net, optimizer, images.to(device), labels.to(device), settings, epoch)
-            for images, labels in progress(loader, len(photographs), text)
+            _step(net, optimizer, step, settings, epoch, how.group)
+            for step in batches.epoch("affinitynet", seed, epoch, settings.epochs)
         ]
-        done.append(AffinityEpoch(epoch + 1, rate, *np.mean(losses, axis=0).tolist()))
-        keep(resume, net, optimizer, [asdict(line) for line in done])
-        yield done[-1]
+        return AffinityEpoch(epoch + 1, rate, *np.mean(losses, axis=0).tolist())
+
+    yield from run_epochs(net, optimizer, settings.epochs, train_epoch, AffinityEpoch, how)
 
 
 def _step(
     net: AffinityNet,
     optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
+    step: Step,
     settings: AffinitySettings,
     epoch: int,
+    group: Group,
 ) -> list[float]:
     """One step of the optimiser; returns the batch's total loss before it, and its parts."""
+    images, labels = step.part
     aff = affinities(net(images), settings.radius)
-    loss = affinity_loss(aff, labels, scale=settings.loss_scale, radius=settings.radius)
-    if not torch.isfinite(loss.total):
+    own = affinity_loss(
+        aff, labels, scale=settings.loss_scale, radius=settings.radius, add_up=group.sum
+    )
+    parts: list[float] = group.sum(torch.stack([own.total, own.fg, own.bg, own.neg])).tolist()
+    if not math.isfinite(parts[0]):
         raise InputError(
-            f"affinitynet.learning_rate: the loss became {loss.total.item()} in epoch "
-            f"{epoch + 1}; choose a smaller rate."
+            f"affinitynet.learning_rate: the loss became {parts[0]} in epoch {epoch + 1}; "
+            "choose a smaller rate."
         )
-    optimizer.zero_grad(set_to_none=True)
-    loss.total.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return [part.item() for part in (loss.total, loss.fg, loss.bg, loss.neg)]
+    descend(optimizer, own.total, group)
+    return parts

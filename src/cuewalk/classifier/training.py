@@ -2,37 +2,22 @@
 
 The released code trains with SGD, momentum 0.9 and a learning rate that falls linearly from epoch
 to epoch; the paper's text names neither. Both are the defaults of the VOC config.
-
-An epoch is a function of the weights, the optimiser's state, the seed and the epoch's number alone.
-So a training that was stopped between two epochs ends as one that never was.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
 
-import numpy as np
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 
 from cuewalk.classifier.images import Photographs
+from cuewalk.distributed.group import Group
+from cuewalk.distributed.layers import synchronise
+from cuewalk.epochs import Batches, How, Step, descend, run_epochs
 from cuewalk.errors import InputError
-
-Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
-
-
-class Resume(Protocol):
-    """Keeps the state of a training from epoch to epoch, beyond the end of the process."""
-
-    def load(self) -> dict[str, Any] | None:
-        """What was saved last, its tensors on the CPU; None to start anew."""
-
-    def save(self, state: Mapping[str, Any]) -> None:
-        """Keep a state: tensors, numbers and strings in dicts and lists, free to change after."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +51,8 @@ def train(
     photographs: Photographs,
     targets: Tensor,
     settings: TrainSettings,
-    *,
     seed: int,
-    device: torch.device,
-    workers: int = 0,
-    progress: Progress = lambda items, total, text: items,
-    resume: Resume | None = None,
+    how: How,
 ) -> Iterator[Epoch]:
     """Fine-tune in place with the multilabel soft margin loss, one `Epoch` at a time.
 
@@ -82,94 +63,55 @@ def train(
         targets: (n, classes) float, 1 where a class is present.
         seed: of the order of photographs and of drop path; the photographs' changes are seeded in
             `photographs`.
-        progress: wraps the iterable of steps (items, photographs in all, text).
-        resume: asked for a state before the first epoch, whose epochs are then yielded without
-            being trained, and given the state after each.
 
     Raises:
-        InputError: the loss is no longer finite.
+        InputError: the loss is no longer finite, or several processes cannot train the model.
     """
-    model.to(device)
+    model.to(how.device)
     if not settings.epochs:
         return
     freeze_levels(model, settings.frozen_levels)
+    synchronise(model, how.group)
     optimizer = make_optimizer(model, settings)
     base = [group["lr"] for group in optimizer.param_groups]
-    order = torch.Generator()
-    loader = DataLoader(
-        photographs, settings.batch_size, shuffle=True, generator=order, num_workers=workers
-    )
-    done = [Epoch(**row) for row in restore(resume, model, optimizer)]
-    yield from done
-    for epoch in range(len(done), settings.epochs):
-        photographs.epoch = epoch
-        seed_epoch(order, seed, epoch)
+    batches = Batches(photographs, settings.batch_size, how)
+    targets = targets.to(how.device)
+
+    def train_epoch(epoch: int) -> Epoch:
         _set_mode(model, settings)
-        text = f"classifier epoch {epoch + 1}/{settings.epochs}"
-        losses: list[float] = []
-        for step, (images, indices) in enumerate(progress(loader, len(photographs), text)):
-            factor = rate_factor(settings, epoch + step / len(loader))
+        losses = []
+        for number, step in enumerate(batches.epoch("classifier", seed, epoch, settings.epochs)):
+            factor = rate_factor(settings, epoch + number / len(batches))
             for group, rate in zip(optimizer.param_groups, base, strict=True):
                 group["lr"] = rate * factor
-            loss = _step(model, optimizer, images.to(device), targets[indices].to(device), epoch)
-            losses.append(loss * len(images))
+            loss = _step(model, optimizer, step, targets, epoch, how.group)
+            losses.append(loss * len(step.batch))
         rate = base[0] * rate_factor(settings, epoch)
-        done.append(Epoch(epoch + 1, rate, sum(losses) / len(photographs)))
-        keep(resume, model, optimizer, [asdict(line) for line in done])
-        yield done[-1]
+        return Epoch(epoch + 1, rate, sum(losses) / len(photographs))
+
+    yield from run_epochs(model, optimizer, settings.epochs, train_epoch, Epoch, how)
 
 
 def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, targets: Tensor, epoch: int
-) -> float:
-    """One step of the optimiser; returns the mean loss of the batch before it."""
-    loss = F.multilabel_soft_margin_loss(model(images), targets)
-    if not torch.isfinite(loss):
-        raise InputError(
-            f"classifier.training.learning_rate: the loss became {loss.item()} in epoch "
-            f"{epoch + 1}; choose a smaller rate."
-        )
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return loss.item()
-
-
-def seed_epoch(order: torch.Generator, seed: int, epoch: int) -> None:
-    """Seed all that an epoch draws: the order of photographs, and torch's global generators.
-
-    Args:
-        order: of the photographs.
-        seed: 0 or above, as `epoch`.
-    """
-    of_order, of_model = np.random.SeedSequence((seed, epoch)).generate_state(2).tolist()
-    order.manual_seed(of_order)
-    torch.manual_seed(of_model)
-
-
-def restore(
-    resume: Resume | None, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> list[dict[str, Any]]:
-    """Put network and optimiser where `keep` found them; rows of the epochs done, [] if none."""
-    state = resume.load() if resume else None
-    if state is None:
-        return []
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    rows: list[dict[str, Any]] = state["epochs"]
-    return rows
-
-
-def keep(
-    resume: Resume | None,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
-    epochs: Sequence[Mapping[str, Any]],
-) -> None:
-    """Save network and optimiser, if anyone wants them, with the rows of the epochs done."""
-    if resume:
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        resume.save({**state, "epochs": [dict(row) for row in epochs]})
+    step: Step,
+    targets: Tensor,
+    epoch: int,
+    group: Group,
+) -> float:
+    """One step of the optimiser; returns the mean loss of the batch before it."""
+    images, indices = step.part
+    own = F.multilabel_soft_margin_loss(model(images), targets[indices], reduction="sum")
+    own = own / len(step.batch)
+    loss = group.sum(own).item()
+    if not math.isfinite(loss):
+        raise InputError(
+            f"classifier.training.learning_rate: the loss became {loss} in epoch {epoch + 1}; "
+            "choose a smaller rate."
+        )
+    descend(optimizer, own, group)
+    return loss
 
 
 def freeze_levels(model: VisionTransformer, levels: int) -> None:

@@ -15,13 +15,16 @@ from cuewalk.artifacts.checkpoint import Checkpoint, delete_checkpoint, training
 from cuewalk.artifacts.store import read_store
 from cuewalk.classifier.backbone import stem_of
 from cuewalk.datasets.record import Record
+from cuewalk.distributed.group import Group
+from cuewalk.epochs import How
 from cuewalk.errors import InputError
 from cuewalk.stages.networks import image_loader, load_classifier, prepare, save_model
+from cuewalk.stages.processes import in_processes
 from cuewalk.stages.rows import records_by_id, with_role
 from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
 
 
-def run(job: Job) -> Work:
+def run(job: Job, group: Group) -> Work:
     """Write outputs `model` and `history`; cfg: affinitynet, grid, seed."""
     device = prepare(job)
     cfg, grid = job.cfg["affinitynet"], job.cfg["grid"]
@@ -42,12 +45,13 @@ def run(job: Job) -> Work:
         tuple(cfg["jitter"]),
         job.cfg["seed"],
     )
-    history, earlier = _train(job, net, photographs, device)
-    about = {**about, "affinitynet": {k: cfg[k] for k in ("channels", "levels", "image_size")}}
-    save_model(net, job.outputs["model"], {**about, "grid": grid})
-    with atomic_file(job.outputs["history"]) as path:
-        history.to_csv(path, index=False, float_format="%.6g")
-    delete_checkpoint(job.outputs["model"])
+    history, earlier = _train(job, net, photographs, device, group)
+    if group.first:
+        about = {**about, "affinitynet": {k: cfg[k] for k in ("channels", "levels", "image_size")}}
+        save_model(net, job.outputs["model"], {**about, "grid": grid})
+        with atomic_file(job.outputs["history"]) as path:
+            history.to_csv(path, index=False, float_format="%.6g")
+        delete_checkpoint(job.outputs["model"])
     return Work(len(records) * len(history), earlier)
 
 
@@ -72,7 +76,11 @@ def _labelled(job: Job) -> tuple[Sequence[Record], np.ndarray]:
 
 
 def _train(
-    job: Job, net: AffinityNet, photographs: LabelledPhotographs, device: torch.device
+    job: Job,
+    net: AffinityNet,
+    photographs: LabelledPhotographs,
+    device: torch.device,
+    group: Group,
 ) -> tuple[pd.DataFrame, float]:
     """The lines of history.csv, and the seconds of processes before this one."""
     cfg: dict[str, Any] = job.cfg["affinitynet"]
@@ -88,21 +96,14 @@ def _train(
     start = {**net.state_dict(), "labels": torch.from_numpy(photographs.labels)}
     key = training_key(job.cfg, job.code, job.data, start)
     checkpoint = Checkpoint(job.outputs["model"], key)
+    watched = progress_in_rounds(checkpoint, settings.epochs)
+    how = How(device, job.compute["workers"], watched, checkpoint, group)
     rows = []
-    for epoch in train_affinity(
-        net,
-        photographs,
-        settings,
-        seed=job.cfg["seed"],
-        device=device,
-        workers=job.compute["workers"],
-        progress=progress_in_rounds(checkpoint, settings.epochs),
-        resume=checkpoint,
-    ):
+    for epoch in train_affinity(net, photographs, settings, job.cfg["seed"], how):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.loss)
         rows.append(asdict(epoch))
     return pd.DataFrame(rows), checkpoint.seconds
 
 
 if __name__ == "__main__":
-    main("cuewalk.stages.affinitynet", run)
+    main("cuewalk.stages.affinitynet", in_processes(run))

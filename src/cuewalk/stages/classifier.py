@@ -19,13 +19,16 @@ from cuewalk.classifier.training import (
     train,
 )
 from cuewalk.datasets.record import Record
+from cuewalk.distributed.group import Group
+from cuewalk.epochs import How
 from cuewalk.explain.support import patch_convolution
 from cuewalk.stages.networks import image_loader, prepare, save_model
+from cuewalk.stages.processes import in_processes
 from cuewalk.stages.rows import class_indices, read_classes, records_by_id, with_role
 from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
 
 
-def run(job: Job) -> Work:
+def run(job: Job, group: Group) -> Work:
     """Write outputs `model` and `history`; cfg: classifier, seed."""
     device = prepare(job)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
@@ -36,13 +39,14 @@ def run(job: Job) -> Work:
     learns = job.cfg["classifier"]["training"]["epochs"] > 0
     model = build_model(spec, len(classes), whole=not learns)
     _refuse_early(job, model)
-    history, earlier = _train(job, model, learning, classes, device)
+    history, earlier = _train(job, model, learning, classes, device, group)
 
-    about = {"model": spec, "classes": list(classes)}
-    save_model(model, job.outputs["model"], about)
-    with atomic_file(job.outputs["history"]) as path:
-        history.to_csv(path, index=False, float_format="%.6g")
-    delete_checkpoint(job.outputs["model"])
+    if group.first:
+        about = {"model": spec, "classes": list(classes)}
+        save_model(model, job.outputs["model"], about)
+        with atomic_file(job.outputs["history"]) as path:
+            history.to_csv(path, index=False, float_format="%.6g")
+        delete_checkpoint(job.outputs["model"])
     return Work(len(learning) * len(history), earlier)
 
 
@@ -65,6 +69,7 @@ def _train(
     records: Sequence[Record],
     classes: Sequence[str],
     device: torch.device,
+    group: Group,
 ) -> tuple[pd.DataFrame, float]:
     """The lines of history.csv, and the seconds of processes before this one."""
     section = job.cfg["classifier"]
@@ -82,18 +87,11 @@ def _train(
     start = {**model.state_dict(), "targets": targets}
     key = training_key(job.cfg, job.code, job.data, start)
     checkpoint = Checkpoint(job.outputs["model"], key)
+    watched = progress_in_rounds(checkpoint, section["training"]["epochs"])
+    how = How(device, job.compute["workers"], watched, checkpoint, group)
+    settings = TrainSettings(**section["training"])
     rows = []
-    for epoch in train(
-        model,
-        photographs,
-        targets,
-        TrainSettings(**section["training"]),
-        seed=job.cfg["seed"],
-        device=device,
-        workers=job.compute["workers"],
-        progress=progress_in_rounds(checkpoint, section["training"]["epochs"]),
-        resume=checkpoint,
-    ):
+    for epoch in train(model, photographs, targets, settings, job.cfg["seed"], how):
         log.info("epoch %d: loss %.4f", epoch.epoch, epoch.train_loss)
         rows.append(as_row(epoch))
     columns = [field.name for field in fields(Epoch)]
@@ -109,4 +107,4 @@ def _targets(records: Sequence[Record], classes: Sequence[str]) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main("cuewalk.stages.classifier", run)
+    main("cuewalk.stages.classifier", in_processes(run))

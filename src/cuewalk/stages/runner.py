@@ -48,6 +48,7 @@ class Job:
             refuse early what a later stage could not do, never to compute anything else.
         dataset: config section `dataset`, with `shards`: which photographs a shard has. What
             follows from it stands in `data`, so that no name of a list is a reason to compute.
+        log: file that the stage's log goes to.
     """
 
     cfg: dict[str, Any]
@@ -61,6 +62,7 @@ class Job:
     data: str = "none"
     wanted: dict[str, list[str]] = field(default_factory=dict)
     dataset: dict[str, Any] = field(default_factory=dict)
+    log: Path | None = None
 
     def input(self, name: str) -> Path:
         """The only path of an input."""
@@ -88,7 +90,7 @@ Stage = Callable[[Job], int | Work]
 def main(module: str, stage: Stage) -> None:
     """Run a stage from the command line; exit with 0, or with 1 and one sentence."""
     arguments = _parse()
-    _log_to(arguments.log, arguments.shard)
+    log_to(arguments.log, arguments.shard)
     cfg = json.loads(arguments.cfg)
     # A method's module is loaded by the name that the settings give.
     modules = [module, *([cfg["module"]] if "module" in cfg else [])]
@@ -106,6 +108,7 @@ def main(module: str, stage: Stage) -> None:
         data=arguments.data,
         wanted=json.loads(os.environ.get("CUEWALK_WANTED", "{}")),
         dataset=json.loads(os.environ.get("CUEWALK_DATASET", "{}")),
+        log=arguments.log,
     )
     pulse = Pulse(state_path(arguments.log))
     watch_job(pulse, job.shard)
@@ -174,12 +177,21 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _log_to(path: Path, shard: str) -> None:
+def log_to(path: Path, shard: str, *, append: bool = False) -> None:
+    """Send the log to a file.
+
+    Args:
+        path: of the file.
+        shard: named in each line, "" for none.
+        append: keep what is in it, as a further process of the stage does.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     logging.raiseExceptions = False  # a full disk is reported once, by the stage
+    if not append:
+        path.write_bytes(b"")
     logging.basicConfig(
         filename=path,
-        filemode="w",
+        filemode="a",  # each line goes to the end, whichever process wrote the one before
         level=logging.INFO,
         format=f"%(asctime)s {shard} %(message)s".replace("  ", " "),
         force=True,
