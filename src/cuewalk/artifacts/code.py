@@ -21,8 +21,9 @@ DISTRIBUTIONS = {
     "yaml": "PyYAML",
 }
 """Names that libraries are installed by, where they are imported by another."""
-UNCOUNTED = frozenset({f"{PACKAGE}.artifacts.provenance"})
-"""Modules that shape no result, with all that only they import: how a receipt is written."""
+UNCOUNTED = frozenset({f"{PACKAGE}.artifacts.provenance", f"{PACKAGE}.devices"})
+"""Modules that shape no result, with all that only they import: how a receipt is written, which of
+several GPUs is used."""
 ROOT = Path(__file__).resolve().parents[1]
 
 
