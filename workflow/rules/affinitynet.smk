@@ -16,6 +16,10 @@ rule affinitynet:
     conda:
         ENVIRONMENT
     threads: workflow.cores
+    resources:
+        mem_mb=memory(8000, photographs=TO_LEARN),
+        runtime=minutes(0.2, AFFINITYNET_VIEWS),
+        gpu=GPU,
     params:
         cfg=cfg("affinitynet", "grid", "seed"),
         code=code("affinitynet"),

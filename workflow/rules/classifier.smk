@@ -15,6 +15,10 @@ rule classifier:
     conda:
         ENVIRONMENT
     threads: workflow.cores
+    resources:
+        mem_mb=memory(8000, each=0),
+        runtime=minutes(0.2, CLASSIFIER_VIEWS),
+        gpu=GPU,
     params:
         cfg=cfg("classifier", "seed"),
         code=code("classifier"),

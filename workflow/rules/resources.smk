@@ -1,0 +1,40 @@
+"""What jobs ask for, of a scheduler or of this machine: how, never what, so a reason for nothing.
+
+Rules without resources of their own get those of the profile. All jobs of a rule ask for the same,
+by the largest shard, so that a scheduler can take them as one array.
+"""
+
+from cuewalk.devices import gpus_of_a_job
+
+# Photographs that a job may have to handle: of a shard, of an index, to learn from.
+IN_SHARD = max(map(len, SHARDED.values()))
+IN_INDEX = max(map(len, INDEXED.values()))
+TO_LEARN = sum("train" in one.roles for one in LISTED)
+CLASSIFIER_VIEWS = TO_LEARN * config["classifier"]["training"]["epochs"]
+AFFINITYNET_VIEWS = TO_LEARN * config["affinitynet"]["epochs"]
+
+# GPUs of a job that runs a network. A job on another machine reads these rules again: it asks for
+# what the run asked for, whatever that machine has.
+GPU = int(
+    os.environ.setdefault(
+        "CUEWALK_GPU", str(gpus_of_a_job(config["compute"]["device"]))
+    )
+)
+
+
+def memory(base, each=1, photographs=IN_SHARD):
+    """Megabytes: `base`, and so many for each photograph; as much again at every further attempt."""
+
+    def of_attempt(wildcards, attempt):
+        return attempt * round(base + each * photographs)
+
+    return of_attempt
+
+
+def minutes(seconds, photographs=IN_SHARD):
+    """Minutes: ten, and so many seconds for each photograph; as much again at every further attempt."""
+
+    def of_attempt(wildcards, attempt):
+        return attempt * round(10 + seconds * photographs / 60)
+
+    return of_attempt
