@@ -1,4 +1,4 @@
-"""A Slurm for the tests of this folder, and the run on this machine that theirs have to equal."""
+"""A Slurm for the tests of this folder."""
 
 import sys
 from pathlib import Path
@@ -18,13 +18,3 @@ def slurm():
         pytest.skip(reason)
     with running() as cluster:
         yield cluster
-
-
-@pytest.fixture(scope="session")
-def local(slurm, tmp_path_factory):
-    """The built-in data, small, from nothing to the report, without a cluster."""
-    from runs import TINY, Run
-
-    run = Run(tmp_path_factory.mktemp("local"), TINY)
-    run.snakemake_or_fail()
-    return run

@@ -16,13 +16,13 @@ rule classifier:
         ENVIRONMENT
     threads: workflow.cores
     resources:
-        mem_mb=memory(8000, each=0),
+        mem_mb=memory(8000, each=0.002, photographs=TO_LEARN),
         runtime=minutes(0.2, CLASSIFIER_VIEWS),
         gpu=GPU,
     params:
         cfg=cfg("classifier", "seed"),
         code=code("classifier"),
-        data=DATA_OF_TRAIN,
+        data=data_of_train,
     shell:
         call(
             "classifier",
