@@ -1,7 +1,7 @@
 """Jobs of two machines write into one results folder, as on a network file system.
 
 The machines are two names of this one (UTS namespaces): what tells machines apart here is their
-name. That a file shows on one machine once another wrote it is what Snakemake's latency-wait is for.
+name. That a file is late to show on one machine when another wrote it, Snakemake has to wait for.
 """
 
 import os

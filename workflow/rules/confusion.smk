@@ -15,7 +15,7 @@ rule confusion_cue:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
         runtime=minutes(2),
     params:
         cfg=cfg("cue_map", "sweep"),
@@ -43,7 +43,7 @@ rule confusion_crf:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
         runtime=minutes(30),
     params:
         cfg=cfg("crf", "cue_map", "sweep"),
@@ -71,7 +71,7 @@ rule confusion_walk:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000, each=4),
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
         runtime=minutes(3),
     params:
         cfg=cfg("masks", "sweep"),
@@ -99,7 +99,7 @@ rule confusion_labels:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000),
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
         runtime=minutes(1),
     params:
         cfg=cfg("grid"),

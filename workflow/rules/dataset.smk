@@ -57,7 +57,7 @@ rule dataset:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(1000, each=0.002, photographs=IN_INDEX),
+        mem_mb=memory(1000),
         runtime=minutes(0.1, IN_INDEX),
     params:
         cfg=cfg_of_dataset("kind", "classes"),
@@ -81,7 +81,7 @@ rule truth:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(1000, each=0.002, photographs=IN_INDEX),
+        mem_mb=memory(1000),
         runtime=minutes(0.1, IN_INDEX),
     params:
         cfg=cfg_of_dataset("kind", "masks"),

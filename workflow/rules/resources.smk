@@ -6,12 +6,17 @@ by the largest shard, so that a scheduler can take them as one array.
 
 from cuewalk.devices import gpus_of_a_job
 
-# Photographs that a job may have to handle: of a shard, of an index, to learn from.
+# Photographs that a job may have to handle: of a shard, of an index, to learn from, with masks.
 IN_SHARD = max(map(len, SHARDED.values()))
 IN_INDEX = max(map(len, INDEXED.values()))
 TO_LEARN = sum("train" in one.roles for one in LISTED)
+JUDGED = sum(bool({"select", "evaluate"} & set(one.roles)) for one in LISTED)
 CLASSIFIER_VIEWS = TO_LEARN * config["classifier"]["training"]["epochs"]
 AFFINITYNET_VIEWS = TO_LEARN * config["affinitynet"]["epochs"]
+
+# Megabytes: of a photograph's row in its index, and of its confusions under every background.
+ROW = 0.0015
+CONFUSIONS = 0.0007 * (len(CLASSES.names) + 1) ** 2
 
 # GPUs of a job that runs a network. A job on another machine reads these rules again: it asks for
 # what the run asked for, whatever that machine has.
@@ -23,16 +28,16 @@ GPU = int(
 
 
 def memory(base, each=1, photographs=IN_SHARD):
-    """Megabytes: `base`, and so many for each photograph; as much again at every further attempt."""
+    """Megabytes: `base`, so many for each photograph, its index; as much again at every attempt."""
 
     def of_attempt(wildcards, attempt):
-        return attempt * round(base + each * photographs)
+        return attempt * round(base + each * photographs + ROW * IN_INDEX)
 
     return of_attempt
 
 
 def minutes(seconds, photographs=IN_SHARD):
-    """Minutes: ten, and so many seconds for each photograph; as much again at every further attempt."""
+    """Minutes: ten, and so many seconds for each photograph; as much again at every attempt."""
 
     def of_attempt(wildcards, attempt):
         return attempt * round(10 + seconds * photographs / 60)
