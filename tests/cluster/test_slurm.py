@@ -180,9 +180,9 @@ def test_jobs_ask_for_what_their_rule_needs(struck, slurm):
             assert job["NumCPUs"] == ("2" if name in {"classifier", "affinitynet"} else "1")
 
 
-def test_shards_are_submitted_together(slurm):
-    cues = [job for job in slurm.jobs() if job["Comment"].startswith("rule_cues")]
-    assert len({job.get("ArrayJobId") for job in cues}) < len(cues)
+def test_no_job_is_part_of_an_array(struck, slurm):
+    # Each later task of an array touches what the first one made, so it looks newer than its heirs.
+    assert not [job for job in slurm.jobs() if "ArrayJobId" in job]
 
 
 def memory(job: dict[str, str]) -> int:

@@ -1,7 +1,7 @@
 """What jobs ask for, of a scheduler or of this machine: how, never what, so a reason for nothing.
 
 Rules without resources of their own get those of the profile. All jobs of a rule ask for the same,
-by the largest shard, so that a scheduler can take them as one array.
+by the largest shard.
 """
 
 from cuewalk.devices import gpus_of_a_job
