@@ -6,6 +6,7 @@ min_version("9.0")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/classifier.smk"
 include: "workflow/rules/predictions.smk"

@@ -16,10 +16,14 @@ rule affinitynet:
     conda:
         ENVIRONMENT
     threads: workflow.cores
+    resources:
+        mem_mb=memory(8000, each=0.01, photographs=TO_LEARN),
+        runtime=minutes(0.2, AFFINITYNET_VIEWS),
+        gpu=GPU,
     params:
         cfg=cfg("affinitynet", "grid", "seed"),
         code=code("affinitynet"),
-        data=DATA_OF_TRAIN,
+        data=data_of_train,
     shell:
         call(
             "affinitynet",

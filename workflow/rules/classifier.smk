@@ -15,10 +15,14 @@ rule classifier:
     conda:
         ENVIRONMENT
     threads: workflow.cores
+    resources:
+        mem_mb=memory(8000, each=0.002, photographs=TO_LEARN),
+        runtime=minutes(0.2, CLASSIFIER_VIEWS),
+        gpu=GPU,
     params:
         cfg=cfg("classifier", "seed"),
         code=code("classifier"),
-        data=DATA_OF_TRAIN,
+        data=data_of_train,
     shell:
         call(
             "classifier",

@@ -184,7 +184,12 @@ def code_of_method(wildcards):
 # What the data are, by content. Photographs are no inputs of rules: a touched one would be a reason
 # to compute again, and ten thousand of them slow Snakemake down. The built-in ones are drawn by a rule,
 # so what they are drawn from stands for them.
-FILES = FileDigests(Path("results", ".digests.json"))
+@cache
+def files():
+    """Digests of the files, as far as they are remembered."""
+    return FileDigests(Path("results", ".digests.json"))
+
+
 DRAWN = (
     {
         "shapes": config["dataset"]["shapes"],
@@ -204,7 +209,20 @@ def data(name, masks=False):
 
 def data_of(listed, masks=False):
     """The same of any photographs."""
-    return data_digest(config["dataset"], ROOT, listed, FILES, masks=masks, drawn=DRAWN)
+    return data_digest(
+        config["dataset"], ROOT, listed, files(), masks=masks, drawn=DRAWN
+    )
+
+
+@cache
+def data_to_learn():
+    """Digest of the photographs to learn from, with their labels."""
+    return data_of([one for one in LISTED if "train" in one.roles])
+
+
+def data_of_train(wildcards):
+    """The same, for a rule without wildcards."""
+    return data_to_learn()
 
 
 def data_of_index(wildcards):
@@ -227,11 +245,12 @@ def data_of_shard_with_masks(wildcards):
     return data(wildcards.shard, masks=True)
 
 
-DATA_OF_TRAIN = data_of([one for one in LISTED if "train" in one.roles])
 DATA_OF_CLASSES = digest_of({"names": CLASSES.names, "mask_ids": CLASSES.mask_ids})
-for shard in SHARDS:
-    data(shard, masks=True)
-FILES.save()
+# The plan needs them all; a job on another machine reads these rules again, and needs but its own.
+if workflow.is_main_process:
+    for shard in SHARDS:
+        data(shard, masks=True)
+    files().save()
 
 
 def call(stage, inputs=(), outputs=()):

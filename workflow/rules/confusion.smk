@@ -14,6 +14,9 @@ rule confusion_cue:
         f"{RUN}/logs/confusion_cue/{{shard}}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
+        runtime=minutes(2),
     params:
         cfg=cfg("cue_map", "sweep"),
         code=code("confusion_cue"),
@@ -39,6 +42,9 @@ rule confusion_crf:
         f"{RUN}/logs/confusion_crf/{{shard}}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
+        runtime=minutes(30),
     params:
         cfg=cfg("crf", "cue_map", "sweep"),
         code=code("confusion_crf"),
@@ -64,6 +70,9 @@ rule confusion_walk:
         f"{RUN}/logs/confusion_walk/{{shard}}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
+        runtime=minutes(3),
     params:
         cfg=cfg("masks", "sweep"),
         code=code("confusion_walk"),
@@ -89,6 +98,9 @@ rule confusion_labels:
         f"{RUN}/logs/confusion_labels/{{shard}}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=1 + CONFUSIONS),
+        runtime=minutes(1),
     params:
         cfg=cfg("grid"),
         code=code("confusion_labels"),

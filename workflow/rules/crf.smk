@@ -13,6 +13,9 @@ rule crf:
     priority: 45
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=4),
+        runtime=minutes(10),
     params:
         cfg=cfg("crf", "cue_map", "grid"),
         code=code("crf"),

@@ -14,6 +14,9 @@ rule segmentation:
         f"{RUN}/logs/segmentation/{{method}}/{{shard}}.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=4),
+        runtime=minutes(2),
     params:
         cfg=cfg(),
         code=code("segmentation"),

@@ -14,6 +14,10 @@ rule cues:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(8000),
+        runtime=minutes(20),
+        gpu=GPU,
     params:
         cfg=cfg("cues"),
         code=code("cues"),

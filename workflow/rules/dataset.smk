@@ -56,6 +56,9 @@ rule dataset:
     priority: 200
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(0.1, IN_INDEX),
     params:
         cfg=cfg_of_dataset("kind", "classes"),
         code=code("dataset"),
@@ -77,6 +80,9 @@ rule truth:
     priority: 200
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(0.1, IN_INDEX),
     params:
         cfg=cfg_of_dataset("kind", "masks"),
         code=code("truth"),

@@ -14,6 +14,10 @@ rule explanations:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(8000, each=4),
+        runtime=minutes(20),
+        gpu=GPU,
     params:
         cfg=cfg_of_method,
         code=code_of_method,

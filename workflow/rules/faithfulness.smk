@@ -15,6 +15,10 @@ rule perturbation:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(6000, each=4),
+        runtime=minutes(30),
+        gpu=GPU,
     params:
         cfg=cfg("seed"),
         code=code("perturbation"),

@@ -12,6 +12,9 @@ rule labels:
     priority: 40
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000),
+        runtime=minutes(1),
     params:
         cfg=cfg("grid"),
         code=code("labels"),

@@ -13,6 +13,9 @@ rule masks:
     priority: 10
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, each=4),
+        runtime=minutes(1),
     params:
         cfg=cfg("masks", "walk"),
         code=code("masks"),

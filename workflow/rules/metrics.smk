@@ -20,6 +20,8 @@ rule metrics:
         f"{RUN}/logs/metrics.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=memory(2000, CONFUSIONS, JUDGED),
     params:
         cfg=cfg("metrics", "seed"),
         code=code("metrics"),

@@ -13,6 +13,10 @@ rule predictions:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(6000),
+        runtime=minutes(2),
+        gpu=GPU,
     params:
         cfg=cfg(),
         code=code("predictions"),

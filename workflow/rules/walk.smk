@@ -15,6 +15,10 @@ rule walk:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=memory(6000, each=4),
+        runtime=minutes(10),
+        gpu=GPU,
     params:
         cfg=cfg("walk", "masks", "cue_map"),
         code=code("walk"),

@@ -23,11 +23,11 @@ DISTRIBUTIONS = {
 }
 """Names that libraries are installed by, where they are imported by another."""
 TEMPLATES = frozenset({".j2", ".css", ".js", ".yaml"})
-UNCOUNTED = frozenset({
-    f"{PACKAGE}.artifacts.provenance", f"{PACKAGE}.watch.bars", f"{PACKAGE}.watch.pulse",
-})  # fmt: skip
-"""Modules that shape no result, with all that only they import: how a receipt is written, and how a
-job tells how far it is."""
+UNCOUNTED = frozenset(
+    f"{PACKAGE}.{name}" for name in ("artifacts.provenance", "devices", "watch.bars", "watch.pulse")
+)
+"""Modules that shape no result, with all that only they import: how a receipt is written, how a job
+tells how far it is, which of several GPUs is used."""
 ROOT = Path(__file__).resolve().parents[1]
 
 

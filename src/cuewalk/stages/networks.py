@@ -17,14 +17,17 @@ from cuewalk.classifier.backbone import build_model
 from cuewalk.classifier.images import Loader, pil_squash, to_tensor
 from cuewalk.datasets.images import load_image
 from cuewalk.datasets.record import Record
+from cuewalk.devices import take_gpu
 from cuewalk.errors import InputError
-from cuewalk.stages.runner import Job
+from cuewalk.stages.runner import Job, log
 
 
 def prepare(job: Job) -> torch.device:
-    """Set threads and pick the device that config section `compute` names."""
+    """Set threads and pick the device that config section `compute` names; of GPUs, a free one."""
     torch.set_num_threads(job.threads)
     name = job.compute["device"]
+    if name in {"auto", "cuda"} and torch.version.cuda and (gpu := take_gpu()):
+        log.info("GPU %s", gpu)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
