@@ -104,6 +104,15 @@ wildcard_constraints:
     method="|".join(MODULES),
 
 
+def verbatim(settings):
+    """Settings as canonical JSON for a parameter, by a function.
+
+    Snakemake would fill in what looks like a wildcard in a text, as a class called {shard}.
+    """
+    text = json.dumps(settings, sort_keys=True)
+    return lambda wildcards: text
+
+
 def cfg(*sections):
     """The config sections that a stage may read, as one canonical JSON string.
 
@@ -115,20 +124,20 @@ def cfg(*sections):
         # Where the photographs lie is no reason to compute anything again.
         kept = {k: v for k, v in config["dataset"].items() if k != "root"}
         settings["dataset"] = kept
-    return json.dumps(settings, sort_keys=True)
+    return verbatim(settings)
 
 
 def cfg_of_dataset(*keys):
     """Some keys of config section `dataset`, in the same form; what lists hold is in the data."""
     kept = {key: config["dataset"][key] for key in keys}
-    return json.dumps({"dataset": kept}, sort_keys=True)
+    return verbatim({"dataset": kept})
 
 
 def cfg_of_counts():
     """Names of the lists by role, in the same form."""
     lists = {role: config["dataset"][role] for role in ROLES}
     named = {role: name for role, name in lists.items() if name is not None}
-    return json.dumps({"lists": named}, sort_keys=True)
+    return verbatim({"lists": named})
 
 
 def cfg_of_method(wildcards):
@@ -149,14 +158,13 @@ def cfg_of_method(wildcards):
 
 def cfg_of_table():
     """What the tables of the explainers may know, in the same form."""
-    return json.dumps(
+    return verbatim(
         {
             "methods": METHODS,
             "kind": config["dataset"]["kind"],
             "bootstrap": config["metrics"]["bootstrap"],
             "seed": config["seed"],
-        },
-        sort_keys=True,
+        }
     )
 
 
