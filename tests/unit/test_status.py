@@ -182,6 +182,19 @@ def test_another_machines_clock_may_be_wrong(folder, wrong, beats):
     assert now.jobs[0].phase is (Phase.RUNNING if beats else Phase.DIED)
 
 
+def test_an_end_between_two_glances_is_seen(folder, monkeypatch):
+    for name in SHARDS:
+        finish(folder, name)
+    put(folder / RUN_STATE, host=HERE[0], boot=HERE[1], pid=os.getpid())
+
+    def ends(pid):
+        put(folder / RUN_STATE, state="done")
+        return False
+
+    monkeypatch.setattr("cuewalk.watch.pulse.lives", ends)
+    assert run_status(folder, no_wait).phase is RunPhase.FINISHED
+
+
 def test_an_end_during_the_second_look_is_seen(folder):
     put(folder / RUN_STATE, beat=time.time() - 7200)
     for name in SHARDS:
