@@ -323,6 +323,8 @@ def start_watch():
 
 def end_watch(state, log):
     """Tell how the run ended, and where Snakemake's log lies."""
+    if state == "failed":
+        print(f"What is done, what failed: cuewalk status {RUN}", file=sys.stderr)
     WATCHED.end(state, text=", ".join([log] if isinstance(log, str) else log))
 
 
