@@ -136,7 +136,9 @@ def stage_table(folder: Path) -> Table:
 
 def _receipts(folder: Path) -> list[Path]:
     stages = ("*.json", "*/*.json", "*/*/*.json")
-    return [p for pattern in stages for p in folder.glob(pattern) if folder / "logs" not in p.parents]
+    return [
+        p for pattern in stages for p in folder.glob(pattern) if folder / "logs" not in p.parents
+    ]
 
 
 if __name__ == "__main__":
