@@ -24,7 +24,7 @@ def print_run(folder: Path) -> None:
     paths = {name: metrics / f"{name}.csv" for name in TABLES}
     tables = {name: path for name, path in paths.items() if path.exists()}
     if not tables:
-        raise InputError(f"{folder}: holds no finished run; start one with snakemake.")
+        raise InputError(f"{folder}: holds no finished run; `cuewalk status` tells how far it is.")
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 110)
     console.print(stage_table(folder))
     for name, path in tables.items():
