@@ -26,7 +26,7 @@ def print_run(folder: Path) -> None:
     paths = {name: metrics / f"{name}.csv" for name in TABLES}
     tables = {name: path for name, path in paths.items() if path.exists()}
     if not is_finished(folder):
-        raise InputError(f"{folder}: holds no finished run; start one with snakemake.")
+        raise InputError(f"{folder}: holds no finished run; `cuewalk status` tells how far it is.")
     console = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 110)
     console.print(stage_table(folder))
     for name, path in tables.items():
@@ -143,7 +143,9 @@ def stage_table(folder: Path) -> Table:
 
 def _receipts(folder: Path) -> list[Path]:
     stages = ("*.json", "*/*.json", "*/*/*.json")
-    return [p for pattern in stages for p in folder.glob(pattern)]
+    return [
+        p for pattern in stages for p in folder.glob(pattern) if folder / "logs" not in p.parents
+    ]
 
 
 if __name__ == "__main__":

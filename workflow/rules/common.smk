@@ -115,6 +115,15 @@ wildcard_constraints:
     method="|".join(MODULES),
 
 
+def verbatim(settings):
+    """Settings as canonical JSON for a parameter, by a function.
+
+    Snakemake would fill in what looks like a wildcard in a text, as a class called {shard}.
+    """
+    text = json.dumps(settings, sort_keys=True)
+    return lambda wildcards: text
+
+
 def cfg(*sections):
     """The config sections that a stage may read, as one canonical JSON string.
 
@@ -126,20 +135,20 @@ def cfg(*sections):
         # Where the photographs lie is no reason to compute anything again.
         kept = {k: v for k, v in config["dataset"].items() if k != "root"}
         settings["dataset"] = kept
-    return json.dumps(settings, sort_keys=True)
+    return verbatim(settings)
 
 
 def cfg_of_dataset(*keys):
     """Some keys of config section `dataset`, in the same form; what lists hold is in the data."""
     kept = {key: config["dataset"][key] for key in keys}
-    return json.dumps({"dataset": kept}, sort_keys=True)
+    return verbatim({"dataset": kept})
 
 
 def cfg_of_counts():
     """Names of the lists by role, in the same form."""
     lists = {role: config["dataset"][role] for role in ROLES}
     named = {role: name for role, name in lists.items() if name is not None}
-    return json.dumps({"lists": named}, sort_keys=True)
+    return verbatim({"lists": named})
 
 
 def cfg_of_method(wildcards):
@@ -160,14 +169,13 @@ def cfg_of_method(wildcards):
 
 def cfg_of_table():
     """What the tables of the explainers may know, in the same form."""
-    return json.dumps(
+    return verbatim(
         {
             "methods": METHODS,
             "kind": config["dataset"]["kind"],
             "bootstrap": config["metrics"]["bootstrap"],
             "seed": config["seed"],
-        },
-        sort_keys=True,
+        }
     )
 
 
@@ -384,6 +392,8 @@ def start_watch():
 
 def end_watch(state, log):
     """Tell how the run ended, and where Snakemake's log lies."""
+    if state == "failed":
+        print(f"What is done, what failed: cuewalk status {RUN}", file=sys.stderr)
     WATCHED.end(state, text=", ".join([log] if isinstance(log, str) else log))
 
 

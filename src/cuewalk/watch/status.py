@@ -191,6 +191,8 @@ def _look(paths: Iterable[Path], wait: Callable[[float], None]) -> _Look:
                 look.alive.add(path)
             elif alive is None:
                 unsure.append(path)
+            elif state.state == "running":  # it is gone: since when, and with which last word?
+                look.states[path] = read_state(path) or state
     if unsure:
         wait(2 * BEAT)
     for path in unsure:
