@@ -4,12 +4,13 @@ CORES ?= all
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SNAKEMAKE = snakemake --profile workflow/profiles/default --cores $(CORES)
 
-.PHONY: demo test faults check format lock clean help
+.PHONY: demo test faults bench check format lock clean help
 
 help:
 	@echo "make demo    set up, run the built-in data from photographs to masks, name the report"
 	@echo "make test    set up, run all tests"
 	@echo "make faults  kill real processes at twenty points of a run (half an hour)"
+	@echo "make bench   measure what docs/performance.md claims (a quarter of an hour, two quiet cores)"
 	@echo "make check   lint, format, types"
 	@echo "make lock    renew requirements.lock after a change of pyproject.toml"
 	@echo "make clean   remove the environment (results stay)"
@@ -23,6 +24,9 @@ test: .venv/ready
 
 faults: .venv/ready
 	@pytest -m "faults or not faults" tests/workflow/test_faults.py
+
+bench: .venv/ready
+	@python benchmarks/all.py
 
 check: .venv/ready
 	ruff check .

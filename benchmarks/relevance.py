@@ -4,12 +4,11 @@ ViT-B/16 at 224 pixels, random weights, float32. The floor is one forward pass a
 one logit with respect to the first block's input, parameters frozen. Costs are per image and class.
 """
 
-import argparse
 from functools import partial
 
 import timm
 import torch
-from paired import Measured, Part, Row, compare, show
+from paired import Part, Row, at_most, compare, main
 from torch import Tensor, nn
 
 from cuewalk.explain.attention import gradcam, raw_attention, rollout
@@ -45,43 +44,30 @@ def parts(model: nn.Module, images: Tensor) -> list[Part]:
     one, label = images[:1], CLASSES[:1]
     ours = partial(relevance, model, start_layer=1)
     maps = {"rollout": rollout, "raw_attention": raw_attention, "gradcam": gradcam}
+    several = partial(ours, images, label.expand(1, 4))
     return [
-        Part("relevance, 1 class", lambda: ours(one, label), 1, 2.0, 1.6),
-        Part("relevance, 3 classes", lambda: ours(one, CLASSES), 3, 1.4, 1.2),
-        Part("relevance, 4 images", lambda: ours(images, label.expand(1, 4)), 4, 1.6, 1.3),
+        Part("relevance, 1 class", partial(ours, one, label), at_most(2.0, 1.6)),
+        Part("relevance, 3 classes", partial(ours, one, CLASSES), at_most(1.4, 1.2), 3),
+        Part("relevance, 4 images", several, at_most(1.6, 1.3), 4),
         *(
-            Part(name, partial(method, model, one, label), must=1.15)
+            Part(name, partial(method, model, one, label), at_most(1.15))
             for name, method in maps.items()
         ),
         Part("partial_lrp", partial(partial_lrp, model, one, label)),
         Part("lrp", partial(lrp, model, one, label)),
-        Part("the floor itself, 4 images", partial(gradient, model, images), 4),
+        Part("the floor itself, 4 images", partial(gradient, model, images), units=4),
     ]
 
 
-def measure(threads: int = 2, rounds: int = 5) -> list[Measured]:
-    """Time all parts."""
-    torch.set_num_threads(threads)
+def rows(quick: bool = False) -> list[Row]:
+    """The claims as measured."""
     torch.manual_seed(0)
-    model = timm.create_model("vit_base_patch16_224").eval().requires_grad_(False)
-    images = torch.randn(4, 3, 224, 224)
-    return compare(partial(gradient, model, images[:1]), parts(model, images), rounds)
-
-
-def rows() -> list[Row]:
-    """The claims as measured, for the collection of all benchmarks."""
-    return [result.row() for result in measure()]
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    title = f"Cost per image and class, ViT-B/16, {options.threads} threads; floor = 1"
-    show(title, measure(options.threads, options.rounds))
+    name, side = ("vit_tiny_patch16_224", 64) if quick else ("vit_base_patch16_224", 224)
+    model = timm.create_model(name, img_size=side).eval().requires_grad_(False)
+    images = torch.randn(4, 3, side, side)
+    floor = partial(gradient, model, images[:1])
+    return compare(floor, parts(model, images), rounds=1 if quick else 5)
 
 
 if __name__ == "__main__":
-    main()
+    main(rows, __doc__)

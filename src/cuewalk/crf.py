@@ -111,8 +111,14 @@ def _mean_field(
 
 
 def _normalise(shared: NDArray[np.float32]) -> None:
-    """Make the labels of each problem (axis 1) sum to 1, in place."""
-    shared /= shared.sum(axis=1, keepdims=True)
+    """Make the labels of each problem (axis 1) sum to 1, in place.
+
+    Label by label: numpy takes several times as long to reduce so short an axis.
+    """
+    first, *others = np.moveaxis(shared, 1, 0)
+    total = sum(others, first.copy())
+    for plane in (first, *others):
+        plane /= total
 
 
 def _add_kernels(field: Any, image: NDArray[np.uint8], settings: CrfSettings) -> None:

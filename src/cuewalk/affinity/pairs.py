@@ -4,10 +4,11 @@ A pair joins a source cell to a target cell closer than `radius`. Only the upper
 listed, as affinity is symmetric: 34 offsets for radius 5. Sources too near the border to reach all
 their targets are left out, as in the released code; four corners thus hold ten isolated cells.
 
-`source` and `target` only slice and `pair_kinds` only indexes and compares, so they take numpy
+`source` and `target` only slice and `pair_kinds` only stacks and compares, so they take numpy
 arrays and torch tensors alike; this module itself never imports torch.
 """
 
+import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -136,12 +137,21 @@ def pair_kinds(labels: Any, radius: int = 5) -> tuple[Any, Any, Any]:
     Raises:
         InputError: if the grid is too small to hold a single source.
     """
-    *batch, height, width = labels.shape
-    sources, targets = pair_nodes(height, width, radius)
-    flat = labels.reshape(*batch, height * width)
-    a, b = flat[..., sources][..., None, :], flat[..., targets]
-    equal, known = a == b, (a != NEUTRAL) & (b != NEUTRAL)
-    return equal & (a == BACKGROUND), equal & known & (a != BACKGROUND), known & ~equal
+    here = source(labels, radius).reshape(*labels.shape[:-2], 1, -1)
+    there = _targets(labels, radius)
+    equal, known = here == there, (there != NEUTRAL) & (here != NEUTRAL)
+    # What holds of the source alone is asked of it alone: its rows are few.
+    foreground = (here != BACKGROUND) & (here != NEUTRAL)
+    return equal & (here == BACKGROUND), equal & foreground, known > equal
+
+
+def _targets(labels: Any, radius: int) -> Any:
+    """Labels of all pairs' targets (..., offsets, P). Copying slices is faster than indexing."""
+    rows = [
+        target(labels, dy, dx, radius).reshape(*labels.shape[:-2], -1) for dy, dx in offsets(radius)
+    ]
+    library = sys.modules[type(labels).__module__.split(".")[0]]  # numpy or torch
+    return library.stack(rows, -2)
 
 
 def count_pairs(labels: Any, radius: int = 5) -> tuple[int, int, int]:

@@ -99,3 +99,23 @@ def perturbed(images: Tensor, orders: Tensor) -> Tensor:
     counts = torch.tensor(pixel_counts(height * width), device=orders.device)
     kept = rank[:, None] >= counts[:, None]
     return torch.where(kept.view(len(images), -1, 1, height, width), images[:, None], 0)
+
+
+@torch.no_grad()
+def answers(model: nn.Module, image: Tensor, orders: Tensor, batch: int) -> Tensor:
+    """What a network says of an image with pixels removed.
+
+    Args:
+        model: the network.
+        image: (3, H, W) in [0, 1].
+        orders: (M, H * W) int64, from `removal_order`.
+        batch: blackened images at once, about; at least the nine of one order.
+
+    Returns:
+        Logits (M, 9, classes), on the device of ``image``.
+    """
+    parts = []
+    for some in torch.split(orders, max(1, batch // len(FRACTIONS))):
+        images = perturbed(image.expand(len(some), -1, -1, -1), some)
+        parts.append(model(normalise(images.flatten(0, 1))).unflatten(0, images.shape[:2]))
+    return torch.cat(parts)

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, read_store, write_store
-from cuewalk.classifier.images import normalise
 from cuewalk.evaluate.curves import LEVELS
-from cuewalk.evaluate.perturbation import FRACTIONS, perturbed, ranked_maps, removal_order
+from cuewalk.evaluate.perturbation import answers, ranked_maps, removal_order
 from cuewalk.stages.networks import load_classifier, network_input, prepare
 from cuewalk.stages.rows import batches, present, records_by_id
 from cuewalk.stages.runner import Job, main, progress
@@ -67,13 +66,8 @@ def _logits(
     shown = torch.from_numpy(np.stack([planes[keys.index(key)] for key in distinct]))
     shown = shown.to(image.device)
     orders = torch.stack([removal_order(shown, d == "positive") for d in DIRECTIONS], 1)
-    parts = []
-    with torch.no_grad():
-        for some in torch.split(orders.flatten(0, 1), max(1, batch // len(FRACTIONS))):
-            images = perturbed(image.expand(len(some), -1, -1, -1), some).flatten(0, 1)
-            parts.append(model(normalise(images)).float().cpu())
-    shape = (len(distinct), len(DIRECTIONS), len(FRACTIONS))
-    logits = torch.unflatten(torch.cat(parts), 0, shape).numpy()
+    found = answers(model, image, orders.flatten(0, 1), batch).float().cpu()
+    logits = torch.unflatten(found, 0, orders.shape[:2]).numpy()
     return [logits[distinct.index(key)] for key in keys]
 
 
