@@ -4,13 +4,14 @@ CORES ?= all
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SNAKEMAKE = snakemake --profile workflow/profiles/default --cores $(CORES)
 
-.PHONY: demo test faults check format lock clean help
+.PHONY: demo test faults check docs format lock clean help
 
 help:
 	@echo "make demo    set up, run the built-in data from photographs to masks, name the report"
 	@echo "make test    set up, run all tests"
 	@echo "make faults  kill real processes at twenty points of a run (half an hour)"
-	@echo "make check   lint, format, types"
+	@echo "make check   lint, format, types, documentation"
+	@echo "make docs    build the documentation into site/"
 	@echo "make lock    renew requirements.lock after a change of pyproject.toml"
 	@echo "make clean   remove the environment (results stay)"
 
@@ -30,6 +31,11 @@ check: .venv/ready
 	snakefmt --check Snakefile workflow
 	mypy
 	snakemake --lint
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	@echo "Open site/index.html; to search: python3 -m http.server -d site"
 
 format: .venv/ready
 	ruff check --fix .
