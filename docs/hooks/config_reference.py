@@ -113,7 +113,7 @@ def _section(key: Key, level: int) -> Iterator[str]:
 def _row(key: Key, section: str) -> str:
     name = key.path.removeprefix(f"{section}.")
     return (
-        f'<tr><td><a id="{key.path}"></a><code>{name}</code></td>'
+        f'<tr><td class="key"><a id="{key.path}"></a><code>{name}</code></td>'
         f"<td>{_text(key.meaning)}<br><small>{_value(key)}</small></td></tr>"
     )
 

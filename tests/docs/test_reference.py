@@ -16,6 +16,7 @@ import commands  # noqa: E402
 import config_reference  # noqa: E402
 
 CONFIG = (ROOT / "config.yaml").read_text()
+VALUES = yaml.safe_load(CONFIG)
 SCHEMA = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
 
 
@@ -31,7 +32,7 @@ def paths_of(schema, path=""):
 
 
 def value_at(path):
-    value = yaml.safe_load(CONFIG)
+    value = VALUES
     for name in path.split("."):
         value = value[name]
     return value
