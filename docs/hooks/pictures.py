@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from cuewalk.artifacts.store import read_store
-from cuewalk.audit.affinity import photograph_affinity
 from cuewalk.audit.folder import load
 from cuewalk.audit.panel import Kept, write_panel
 from cuewalk.audit.trace import follow
@@ -31,7 +30,7 @@ LATER: dict[str, Any] = dict.fromkeys(
 def main(results: Path, id: str, folder: Path) -> None:
     """Write tutorial-*.png into a folder."""
     run = load(results)
-    panel = Kept(run, id, follow(run, id), None).panel(photograph_affinity)
+    panel = Kept(run, id, follow(run, id), None).panel()
     cue_less = replace(panel, labels=[], cues=panel.cues[:0])
     sheets = {
         "show": panel,

@@ -97,21 +97,46 @@ def test_every_section_says_what_it_invalidates():
     assert found["compute"] == "nothing"
 
 
-@pytest.mark.parametrize(
-    "path, meaning",
-    [
-        ("crf.gaussian", "smoothness: width in pixels, weight"),  # of a section in braces
-        ("crf.gaussian.sxy", "width in pixels"),
-        (
-            "dataset.kind",  # of several lines
-            "shapes: built in, generated from the seed | voc: PASCAL VOC's folder layout | imagenet"
-            " | imagenet_segmentation: to explain a ready classifier, see configs/",
-        ),
-        ("compute.device", "where networks run; auto takes a CUDA GPU if there is one"),
-    ],
-)
-def test_a_comment_is_its_own_keys(path, meaning):
-    assert {key.path: key.meaning for key in keys()}[path] == meaning
+COMMENTED = """\
+# Of nobody.
+
+# ---- a: what it is (invalidates b) ----
+# More of it.
+a:
+  one: {x: 1, y: 2}  # of both
+  two: c             # c: first |
+                     # d: second
+  three: [1]
+# ---- b (invalidates nothing) ----
+b: "# no comment"
+"""
+PARTS = {
+    "one": {"type": "object", "properties": {"x": {"type": "integer", "description": "its x"}}},
+    "two": {"type": "string", "description": "which"},
+    "three": {"type": "array"},
+}
+A_AND_B = {
+    "$defs": {},
+    "properties": {"a": {"type": "object", "properties": PARTS}, "b": {"type": "string"}},
+}
+
+
+def test_a_comment_is_its_own_keys():
+    found = keys(COMMENTED, A_AND_B)
+    assert {key.path: key.meaning for key in found} == {
+        "a": "what it is. More of it.",
+        "a.one": "of both",
+        "a.one.x": "its x",
+        "a.two": "which; c: first | d: second",
+        "a.three": "",
+        "b": "",
+    }
+    assert [key.invalidates for key in found if "." not in key.path] == ["b", "nothing"]
+
+
+def test_a_comment_that_only_lists_the_choices_explains_nothing():
+    schema = {"$defs": {}, "properties": {"device": {"enum": ["auto", "cpu"]}}}
+    assert unexplained("device: auto  # auto | cpu\n", schema) == ["device"]
 
 
 @pytest.mark.parametrize(
