@@ -1,7 +1,7 @@
 """The page of all configuration keys, from config.yaml and its schema.
 
-config.yaml gives the defaults, and its comments their meaning; the schema gives what is allowed, and
-`description` where config.yaml has no comment.
+config.yaml gives the defaults, and its comments their meaning; the schema gives what is allowed,
+and `description` where config.yaml has no comment.
 """
 
 import re
@@ -42,7 +42,7 @@ class Key:
         allowed: which values the schema lets pass.
         default: as YAML; "" where config.yaml does not set it.
         meaning: from the comments of config.yaml and the schema's description.
-        invalidates: the stages that an edit of its section computes again, where it heads a section.
+        invalidates: for a section, the stages that an edit in it computes again.
     """
 
     path: str
@@ -95,7 +95,7 @@ def _section(key: Key, level: int) -> Iterator[str]:
     if key.meaning:
         yield f"{_sentence(_text(key.meaning))}\n"
     if key.invalidates:
-        yield f"Invalidates {_sentence(_text(key.invalidates))}\n"
+        yield f"<strong>Invalidates</strong> {_text(key.invalidates)}.\n"
     if not key.keys:
         yield f"{_value(key)}\n"
         return
@@ -113,12 +113,14 @@ def _section(key: Key, level: int) -> Iterator[str]:
 def _row(key: Key, section: str) -> str:
     name = key.path.removeprefix(f"{section}.")
     return (
-        f'<tr><td><a id="{key.path}"></a><code>{name}</code></td>'
+        f'<tr><td class="key"><a id="{key.path}"></a><code>{name}</code></td>'
         f"<td>{_text(key.meaning)}<br><small>{_value(key)}</small></td></tr>"
     )
 
 
 def _value(key: Key) -> str:
+    if "[]" in key.path:  # of each entry in a list
+        return key.allowed
     default = f"default <code>{escape(key.default)}</code>" if key.default else "not set"
     return f"{default}; {key.allowed}"
 
@@ -201,7 +203,7 @@ def _yaml(value: Any) -> str:
 
 
 def _read_comments(config: str) -> _Texts:
-    """A comment belongs to the key on its line or else the last one above, or after a header below."""
+    """A comment belongs to the last key so far; after a header, to the one below."""
     keys = _keys_by_line(yaml.compose(config))
     ends = _ends_by_line(config)
     owner, meaning, invalidates = "", dict[str, list[str]](), dict[str, str]()

@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from cuewalk.artifacts.store import read_store
-from cuewalk.audit.affinity import photograph_affinity
 from cuewalk.audit.folder import load
 from cuewalk.audit.panel import Kept, write_panel
 from cuewalk.audit.trace import follow
@@ -31,7 +30,7 @@ LATER: dict[str, Any] = dict.fromkeys(
 def main(results: Path, id: str, folder: Path) -> None:
     """Write tutorial-*.png into a folder."""
     run = load(results)
-    panel = Kept(run, id, follow(run, id), None).panel(photograph_affinity)
+    panel = Kept(run, id, follow(run, id), None).panel()
     cue_less = replace(panel, labels=[], cues=panel.cues[:0])
     sheets = {
         "show": panel,
@@ -44,17 +43,13 @@ def main(results: Path, id: str, folder: Path) -> None:
     _row(folder / "tutorial-data.png", list(_photographs(results)))
     _row(folder / "tutorial-explainers.png", list(_explanations(results, panel)))
     for path in folder.glob("tutorial-*.png"):
-        Image.open(path).convert("RGB").quantize(128, Image.Quantize.MEDIANCUT).save(
-            path, optimize=True
-        )
+        Image.open(path).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 def _photographs(results: Path) -> Iterator[tuple[str, np.ndarray]]:
     for record in read_index(results / "dataset" / "evaluate-000.csv")[:SHOWN]:
-        yield (
-            ", ".join(record.labels),
-            np.asarray(Image.open(results / "photographs" / record.path)),
-        )
+        image = Image.open(results / "photographs" / record.path)
+        yield ", ".join(record.labels), np.asarray(image)
 
 
 def _explanations(results: Path, panel: Panel) -> Iterator[tuple[str, np.ndarray]]:
@@ -66,12 +61,8 @@ def _explanations(results: Path, panel: Panel) -> Iterator[tuple[str, np.ndarray
         shape = Image.fromarray((grid - grid.min()) / max(np.ptp(grid), 1e-12))
         values = np.asarray(shape.resize(grey.size, Image.Resampling.BILINEAR))
         share = 0.4 + 0.35 * values[..., None]
-        yield (
-            folder.name,
-            (
-                255 * share * HEAT(values)[..., :3] + (1 - share) * np.asarray(grey)[..., None]
-            ).astype(np.uint8),
-        )
+        mixed = 255 * share * HEAT(values)[..., :3] + (1 - share) * np.asarray(grey)[..., None]
+        yield folder.name, mixed.astype(np.uint8)
 
 
 def _row(path: Path, pictures: Sequence[tuple[str, np.ndarray]]) -> None:

@@ -1,7 +1,7 @@
 """What mkdocs does besides: generated references, the project's own pages, links out of docs/.
 
-Pages link as they must in the repository. On the site, README.md, CONTRIBUTING.md and CHANGELOG.md are
-pages too; any other file outside docs/ is not there, so its link becomes its path.
+Pages link as they must in the repository. On the site, README.md, CONTRIBUTING.md and CHANGELOG.md
+are pages too; any other file outside docs/ is not there, so its link becomes its path.
 """
 
 import posixpath

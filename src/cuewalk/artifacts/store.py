@@ -1,8 +1,8 @@
 """One zarr store per shard: fixed-shape arrays, a row per photograph, all in one zip file.
 
 A store is written whole by one job and read whole; nobody appends to it. In a zip file it is one
-file instead of two for every array, and a damaged part cannot pass for a sound one. `zarr.open` and
-any unzip read it.
+file instead of two for every array, and a damaged part cannot pass for a sound one. Zarr's zip
+store and any unzip read it.
 """
 
 import zipfile
