@@ -6,8 +6,8 @@ So a training that was stopped between two epochs ends as one that never was. In
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+from dataclasses import Field, asdict, dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -16,11 +16,16 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from cuewalk.distributed.group import ALONE, Group
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
-Line = TypeVar("Line", bound="DataclassInstance")
+
+
+class Dataclass(Protocol):
+    """Any dataclass, as a line of history.csv is one."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+Line = TypeVar("Line", bound=Dataclass)
 
 
 class Resume(Protocol):

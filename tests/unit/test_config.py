@@ -64,6 +64,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"walk": None}, "config key walk: None must be of type object."),
     ({"sweep__threshold": 1.5}, "config key sweep.threshold: 1.5 must be at most 1."),
     ({"compute__batch_size": 0}, "config key compute.batch_size: 0 must be at least 1."),
+    ({"compute__processes": 0}, "config key compute.processes: 0 must be at least 1."),
     ({"affinitynet__levels": [4, 0]}, "config key affinitynet.levels.1: 0 must be at least 1."),
     ({"crf__scale": 0}, "config key crf.scale: 0 must be above 0."),
     ({"classifier__training__momentum": 1}, "config key classifier.training.momentum: 1 must be"
@@ -109,6 +110,7 @@ RELATIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"dataset__select": None, "masks__splits": ["evaluate", "select"]}, "masks.splits",
      "names select, but dataset.select is null"),
     ({"dataset__labels": "labels.csv"}, "dataset.labels", "leave it null"),
+    ({"compute__processes": 2, "compute__device": "mps"}, "compute.processes", "set 1"),
     ({"dataset__train": None}, "dataset.train", "have to learn; name a list"),
     ({"dataset__train": None, **READY}, "dataset.train", "have to learn; name a list"),
     ({"classifier__training__epochs": 0}, "classifier.training.epochs", "at its random start"),

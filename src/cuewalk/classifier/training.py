@@ -5,7 +5,7 @@ to epoch; the paper's text names neither. Both are the defaults of the VOC confi
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -56,13 +56,10 @@ def train(
 ) -> Iterator[Epoch]:
     """Fine-tune in place with the multilabel soft margin loss, one `Epoch` at a time.
 
-    Torch's global generators are seeded at the start of each epoch.
-
     Args:
-        photographs: augmented training photographs, normalised.
+        photographs: augmented training photographs, normalised; they have a seed of their own.
         targets: (n, classes) float, 1 where a class is present.
-        seed: of the order of photographs and of drop path; the photographs' changes are seeded in
-            `photographs`.
+        seed: of the order and, by torch's global generators, of drop path, anew for each epoch.
 
     Raises:
         InputError: the loss is no longer finite, or several processes cannot train the model.
@@ -81,15 +78,18 @@ def train(
         _set_mode(model, settings)
         losses = []
         for number, step in enumerate(batches.epoch("classifier", seed, epoch, settings.epochs)):
-            factor = rate_factor(settings, epoch + number / len(batches))
-            for group, rate in zip(optimizer.param_groups, base, strict=True):
-                group["lr"] = rate * factor
+            _set_rates(optimizer, base, rate_factor(settings, epoch + number / len(batches)))
             loss = _step(model, optimizer, step, targets, epoch, how.group)
             losses.append(loss * len(step.batch))
         rate = base[0] * rate_factor(settings, epoch)
         return Epoch(epoch + 1, rate, sum(losses) / len(photographs))
 
     yield from run_epochs(model, optimizer, settings.epochs, train_epoch, Epoch, how)
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, base: Sequence[float], factor: float) -> None:
+    for group, rate in zip(optimizer.param_groups, base, strict=True):
+        group["lr"] = rate * factor
 
 
 def _step(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, get_start_method, parent_process, set_start_method
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
@@ -62,9 +62,9 @@ def _run_several(run: Run, job: Job, count: int) -> Work:
     store = TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
     told: SimpleQueue[tuple[str, Any]] = context.SimpleQueue()
     share = replace(job, threads=max(1, job.threads // count))
+    shared = store.port, get_start_method(), run, share, told
     processes: list[BaseProcess] = [
-        context.Process(target=_work, args=(Group(rank, count), store.port, run, share, told))
-        for rank in range(count)
+        context.Process(target=_work, args=(Group(rank, count), *shared)) for rank in range(count)
     ]
     try:
         for process in processes:
@@ -127,10 +127,17 @@ def _outcome(told: "SimpleQueue[tuple[str, Any]]", ends: Sequence[int | None]) -
 
 
 def _work(
-    group: Group, port: int, run: Run, job: Job, told: "SimpleQueue[tuple[str, Any]]"
+    group: Group,
+    port: int,
+    start_method: str,
+    run: Run,
+    job: Job,
+    told: "SimpleQueue[tuple[str, Any]]",
 ) -> None:
     """One process, from start to end; tells what came of it."""
     _end_with_parent()
+    # Those that load photographs start as in a training in one process.
+    set_start_method(start_method, force=True)
     if job.log:
         log_to(job.log, job.shard, append=True)
     if not group.first:
