@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.errors import InputError
 from cuewalk.start.check import Findings, check_folder
+from cuewalk.start.reduce import reduce_photographs
 from cuewalk.start.settings import SMALL, Wishes, run_name, write_settings
 from cuewalk.start.table import class_table, folder_table
 
@@ -34,6 +35,9 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--masks", type=FOLDER, help="Folder of ground truth masks, if there are any.")
 @click.option("--output", type=FOLDER, help="The file to write; by default FOLDER's name.yaml.")
 @click.option("--weights", default="pretrained", help="pretrained, none, or a file for the stem.")
+@click.option(
+    "--reduce", type=click.IntRange(min=64), help="Use copies of at most so many pixels a side."
+)
 @click.option("--small/--large", "small", default=None, help="Settings; by default by number.")
 def init(
     folder: Path,
@@ -41,6 +45,7 @@ def init(
     masks: Path | None,
     output: Path | None,
     weights: str,
+    reduce: int | None,
     small: bool | None,
 ) -> None:
     """Check a folder of photographs and write a configuration for it.
@@ -53,6 +58,12 @@ def init(
     target = output or Path(f"{run}.yaml")
     if target.exists():
         raise InputError(f"{target}: exists already; delete it, or name another one: --output.")
+    if Path("results").resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            f"{folder}: the results would lie among the photographs; start this somewhere else, "
+            "or put them in a folder of their own."
+        )
+    copies = _copies(folder, masks, reduce)
     options = _stem_options(weights)
     told = {"labels": _seen_from(folder, labels), "masks": _seen_from(folder, masks)}
     found = check_folder(folder, **told, watch=_watch())
@@ -60,10 +71,15 @@ def init(
     if found.problems:
         sys.exit(1)
     photographs = len(found.records)
+    if copies and reduce:
+        reduce_photographs(folder, (record.path for record in found.records), copies, reduce)
+        click.echo(f"copies   {copies}, at most {reduce} pixels a side: the masks will be too")
+    root = copies or folder
     wishes = Wishes(
         run=run,
-        root=str(folder),
-        **told,
+        root=str(root),
+        labels=_seen_from(root, labels),
+        masks=told["masks"],
         lists=tuple(found.folder.lists()),
         photographs=photographs,
         weights=weights,
@@ -73,6 +89,25 @@ def init(
     with atomic_file(target) as path:
         path.write_text(write_settings(wishes), encoding="utf-8")
     click.echo(f"written  {target}\nnow type\n    {_command(target)}")
+
+
+def _copies(folder: Path, masks: Path | None, side: int | None) -> Path | None:
+    """Where reduced copies go, None if none are wanted.
+
+    Raises:
+        InputError: they cannot be made.
+    """
+    if side is None:
+        return None
+    if masks is not None:
+        raise InputError(
+            "--reduce: masks of ground truth have the size of their photographs; reduce both "
+            "yourself, masks to the nearest pixel, or leave one of the two options out."
+        )
+    target = folder.with_name(f"{folder.name}-{side}")
+    if target.exists():
+        raise InputError(f"{target}: exists already, where the copies go; delete or rename it.")
+    return target
 
 
 def _print(found: Findings) -> None:
