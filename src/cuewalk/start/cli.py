@@ -48,14 +48,41 @@ def init(
     reduce: int | None,
     small: bool | None,
 ) -> None:
-    """Check a folder of photographs and write a configuration for it.
+    """Check a folder of photographs, reading every one, and write a configuration for it.
 
-    Every photograph is read. Nothing is written if anything is wrong, and nothing is ever
-    overwritten. Exit status: 0 if the file was written, 1 if something has to be mended first, 2
-    for a wrong call.
+    Nothing is written if anything is wrong, and nothing is ever overwritten. Exit status: 0 if the
+    file was written, 1 if something has to be mended first, 2 for a wrong call.
     """
     run = run_name(folder)
     target = output or Path(f"{run}.yaml")
+    _check_places(folder, target)
+    copies = _copies(folder, masks, reduce)
+    options = _stem_options(weights)
+    seen = {"labels": _seen_from(folder, labels), "masks": _seen_from(folder, masks)}
+    found = check_folder(folder, **seen, watch=_watch())
+    _print(found)
+    if found.problems:
+        sys.exit(1)
+    if copies and reduce:
+        reduce_photographs(folder, (record.path for record in found.records), copies, reduce)
+        click.echo(f"copies   {copies}, at most {reduce} pixels a side: the masks will be too")
+    wishes = Wishes(
+        run=run,
+        root=str(copies or folder),
+        labels=_seen_from(copies or folder, labels),
+        masks=seen["masks"],
+        lists=tuple(found.folder.lists()),
+        photographs=len(found.records),
+        weights=weights,
+        options=options,
+        small=len(found.records) <= SMALL if small is None else small,
+    )
+    with atomic_file(target) as path:
+        path.write_text(write_settings(wishes), encoding="utf-8")
+    click.echo(f"written  {target}\nnow type\n    {_command(target)}")
+
+
+def _check_places(folder: Path, target: Path) -> None:
     if target.exists():
         raise InputError(f"{target}: exists already; delete it, or name another one: --output.")
     if Path("results").resolve().is_relative_to(folder.resolve()):
@@ -63,32 +90,6 @@ def init(
             f"{folder}: the results would lie among the photographs; start this somewhere else, "
             "or put them in a folder of their own."
         )
-    copies = _copies(folder, masks, reduce)
-    options = _stem_options(weights)
-    told = {"labels": _seen_from(folder, labels), "masks": _seen_from(folder, masks)}
-    found = check_folder(folder, **told, watch=_watch())
-    _print(found)
-    if found.problems:
-        sys.exit(1)
-    photographs = len(found.records)
-    if copies and reduce:
-        reduce_photographs(folder, (record.path for record in found.records), copies, reduce)
-        click.echo(f"copies   {copies}, at most {reduce} pixels a side: the masks will be too")
-    root = copies or folder
-    wishes = Wishes(
-        run=run,
-        root=str(root),
-        labels=_seen_from(root, labels),
-        masks=told["masks"],
-        lists=tuple(found.folder.lists()),
-        photographs=photographs,
-        weights=weights,
-        options=options,
-        small=photographs <= SMALL if small is None else small,
-    )
-    with atomic_file(target) as path:
-        path.write_text(write_settings(wishes), encoding="utf-8")
-    click.echo(f"written  {target}\nnow type\n    {_command(target)}")
 
 
 def _copies(folder: Path, masks: Path | None, side: int | None) -> Path | None:
