@@ -171,11 +171,6 @@ def _check_tables(config: Mapping[str, Any]) -> None:
                 f"config key tables: no {table} with data of kind {dataset['kind']}, for {why}; "
                 f"ask for [{allowed}]."
             )
-    if "cue_segmentation" in tables and dataset["masks"] is None:
-        raise InputError(
-            "config key tables: no cue_segmentation without masks of ground truth; name their "
-            "folder as dataset.masks, or take it off."
-        )
     epochs, weights = (
         config["classifier"]["training"]["epochs"],
         config["classifier"]["model"]["weights"],
@@ -207,6 +202,11 @@ def _check_tables(config: Mapping[str, Any]) -> None:
 
 
 def _check_explain(config: Mapping[str, Any]) -> None:
+    if "cue_segmentation" in config["tables"] and config["dataset"]["masks"] is None:
+        raise InputError(
+            "config key tables: no cue_segmentation without masks of ground truth; name their "
+            "folder as dataset.masks, or take it off."
+        )
     explain, model = config["explain"], config["classifier"]["model"]
     for method in explain["methods"]:
         if method not in MODULES:

@@ -96,6 +96,12 @@ IMAGENET = READY | EXPLAINING | {
     "dataset__select": None,
 }  # fmt: skip
 
+FOLDER = {
+    "dataset__kind": "folder", "dataset__root": "photographs", "dataset__labels": "labels.csv",
+    "dataset__masks": None, "dataset__train": "all", "dataset__select": None,
+    "dataset__evaluate": "all", "tables": ["masks", "faithfulness"],
+}  # fmt: skip
+
 RELATIONS: list[tuple[dict[str, Any], str, str]] = [
     ({"crf__alpha_low": 65}, "crf.alpha_low", "65 must be below crf.alpha_high (64)"),
     ({"crf__alpha_low": 64}, "crf.alpha_low", "64 must be below"),
@@ -123,6 +129,15 @@ RELATIONS: list[tuple[dict[str, Any], str, str]] = [
     (IMAGENET | {"dataset__kind": "imagenet_segmentation"}, "tables", "[cue_segmentation]"),
     (IMAGENET | {"classifier__training__epochs": 1, "dataset__train": "train"},
      "classifier.training.epochs", "only evaluated on; set 0"),
+    ({"dataset__masks": None}, "dataset.masks", "data of kind shapes are not without"),
+    ({"dataset__kind": "voc", "dataset__root": "x", "dataset__masks": "../masks"},
+     "dataset.masks", "no name of a folder in dataset.root"),
+    (FOLDER | {"dataset__root": None}, "dataset.root", "name the folder that holds the photogr"),
+    (FOLDER | {"tables": ["cue_segmentation"]}, "tables", "no cue_segmentation without masks"),
+    (FOLDER | {"dataset__select": "val"}, "dataset.select", "dataset.masks names none; set null"),
+    (FOLDER | {"dataset__select": "val", "dataset__masks": "m"}, "dataset.select", "'all' holds"),
+    (FOLDER | {"dataset__select": "val", "dataset__evaluate": "val", "dataset__masks": "m"},
+     "dataset.evaluate", "'val' is also trained or selected on"),
     (IMAGENET | {"dataset__select": "val2"}, "dataset.select", "only evaluated on; set null"),
 ]  # fmt: skip
 
@@ -150,6 +165,16 @@ def test_keys_at_odds_with_each_other_get_one_sentence(
         {"masks__background": {"constant": 0.2}},
         IMAGENET,
         READY,
+        FOLDER,
+        FOLDER | {"dataset__labels": None, "dataset__masks": "/elsewhere/masks"},
+        FOLDER | {"dataset__masks": "m", "dataset__select": "val", "dataset__evaluate": "test"},
+        {
+            "dataset__kind": "voc",
+            "dataset__root": "x",
+            "dataset__masks": None,
+            "dataset__select": None,
+            "tables": ["masks"],
+        },
         READY | EXPLAINING | {"dataset__train": None},
         # What explains nothing may name what it could not explain.
         {"tables": ["masks"], "explain__methods": ["lrp"], "explain__start_layer": 9},

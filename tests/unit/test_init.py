@@ -8,6 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 from folders import noise, write_folder, write_masks
+from PIL import Image
 from safetensors.numpy import save_file
 
 from cuewalk.audit.cli import main
@@ -125,6 +126,13 @@ def test_no_folder_of_photographs(root: Path, folder: str) -> None:
     assert folder in ran.stderr
 
 
+@pytest.mark.parametrize("folder", [".", ".."])
+def test_results_among_the_photographs(root: Path, folder: str) -> None:
+    ran = init(folder)
+    assert ran.exit_code == 2
+    assert "the results would lie among the photographs" in ran.stderr
+
+
 def test_masks_are_checked_and_scored(root: Path) -> None:
     write_masks(Path("truth"), "b.png", "d.png", "no label.png")
     ran = init(root, "--labels", root / "labels.csv", "--masks", "truth")
@@ -222,6 +230,48 @@ def test_bad_weights(root: Path) -> None:
         assert ran.exit_code == 2
         assert f"{name}: {words}" in ran.stderr
         assert not Path("my_photos.yaml").exists()
+
+
+# Smaller copies.
+
+
+@pytest.mark.parametrize("labels", ["my photos/labels.csv", "elsewhere.csv"])
+def test_reduced_copies_are_used(root: Path, labels: str) -> None:
+    noise(5, 200, 100).rotate(90, expand=True).save(root / "beach/IMG 1.JPG", exif=turned())
+    if labels == "elsewhere.csv":
+        (root / "labels.csv").rename(labels)
+    ran = init(root, "--labels", labels, "--reduce", 64)
+    assert ran.exit_code == 0, ran.output
+    dataset = written()["dataset"]
+    assert dataset["root"] == "my photos-64"
+    listed = list_photographs(dataset, Path(dataset["root"]))
+    before = list_photographs(
+        dataset | {"root": "my photos", "labels": str(Path(labels).resolve())}, root
+    )
+    assert [(one.id, one.labels, one.files) for one in listed] == [
+        (one.id, one.labels, one.files) for one in before
+    ]
+    sizes = {one.id: Image.open(Path("my photos-64", one.files[0])).size for one in listed}
+    assert sizes == {"b": (32, 24), "beach__IMG_1": (32, 64), "d": (32, 24)}  # upright
+    assert not Path("my photos-64/no label.tif").exists()
+
+
+def turned() -> Image.Exif:
+    """Says that a photograph has to be turned by a quarter to the right."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def test_copies_are_not_made_over_others_nor_beside_masks(root: Path) -> None:
+    write_masks(Path("truth"), "d.png")
+    ran = init(root, "--labels", root / "labels.csv", "--masks", "truth", "--reduce", 64)
+    assert ran.exit_code == 2
+    assert "--reduce: masks of ground truth" in ran.stderr
+    Path("my photos-64").mkdir()
+    ran = init(root, "--labels", root / "labels.csv", "--reduce", 64)
+    assert ran.exit_code == 2
+    assert "my photos-64: exists already" in ran.stderr
 
 
 # Notes: what had better be known.

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +250,17 @@ def test_real_weights_fill_the_stem_of_the_shipped_config() -> None:
     for name, value in own.items():
         if not name.endswith("num_batches_tracked"):
             assert torch.equal(value, real[name]), name
+
+
+def test_weights_that_cannot_be_fetched(tmp_path: Path) -> None:
+    code = (
+        "from cuewalk.classifier.backbone import build_stem; "
+        "build_stem({'name': 'mobilenetv2_050', 'level': 3, 'weights': 'pretrained', "
+        "'options': {}}, True)"
+    )
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=offline, capture_output=True, text=True, check=False)
+    said = ran.stderr.splitlines()[-1]
+    assert "InputError: classifier.model.stem.weights: timm could not fetch" in said
+    assert "'mobilenetv2_050'" in said

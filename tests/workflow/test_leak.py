@@ -111,6 +111,7 @@ def test_commands_name_no_truth(steps):
 READERS = {
     "TruthReader", "load_truth", "read_truth", "read_voc_truths",
     "read_imagenet_segmentation_truths", "mask_cell",
+    "read_folder_truths",
 }  # fmt: skip
 
 

@@ -118,6 +118,11 @@ def build_stem(stem: Mapping[str, Any], weights: bool) -> nn.Module:
             out_indices=tuple(range(stem["level"] + 1)),
             **stem["options"],
         )
+    except OSError as error:
+        raise InputError(
+            f"classifier.model.stem.weights: timm could not fetch those of {stem['name']!r}, which "
+            "needs a network; give the path of a local file instead."
+        ) from error
     except Exception as error:
         raise InputError(
             f"classifier.model.stem: timm can't cut {stem['name']!r} at level {stem['level']} "

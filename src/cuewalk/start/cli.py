@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.errors import InputError
 from cuewalk.start.check import Findings, check_folder
+from cuewalk.start.reduce import reduce_photographs
 from cuewalk.start.settings import SMALL, Wishes, run_name, write_settings
 from cuewalk.start.table import class_table, folder_table
 
@@ -34,6 +35,9 @@ FOLDER = click.Path(path_type=Path)
 @click.option("--masks", type=FOLDER, help="Folder of ground truth masks, if there are any.")
 @click.option("--output", type=FOLDER, help="The file to write; by default FOLDER's name.yaml.")
 @click.option("--weights", default="pretrained", help="pretrained, none, or a file for the stem.")
+@click.option(
+    "--reduce", type=click.IntRange(min=64), help="Use copies of at most so many pixels a side."
+)
 @click.option("--small/--large", "small", default=None, help="Settings; by default by number.")
 def init(
     folder: Path,
@@ -41,38 +45,70 @@ def init(
     masks: Path | None,
     output: Path | None,
     weights: str,
+    reduce: int | None,
     small: bool | None,
 ) -> None:
-    """Check a folder of photographs and write a configuration for it.
+    """Check a folder of photographs, reading every one, and write a configuration for it.
 
-    Every photograph is read. Nothing is written if anything is wrong, and nothing is ever
-    overwritten. Exit status: 0 if the file was written, 1 if something has to be mended first, 2
-    for a wrong call.
+    Nothing is written if anything is wrong, and nothing is ever overwritten. Exit status: 0 if the
+    file was written, 1 if something has to be mended first, 2 for a wrong call.
     """
     run = run_name(folder)
     target = output or Path(f"{run}.yaml")
-    if target.exists():
-        raise InputError(f"{target}: exists already; delete it, or name another one: --output.")
+    _check_places(folder, target)
+    copies = _copies(folder, masks, reduce)
     options = _stem_options(weights)
-    told = {"labels": _seen_from(folder, labels), "masks": _seen_from(folder, masks)}
-    found = check_folder(folder, **told, watch=_watch())
+    seen = {"labels": _seen_from(folder, labels), "masks": _seen_from(folder, masks)}
+    found = check_folder(folder, **seen, watch=_watch())
     _print(found)
     if found.problems:
         sys.exit(1)
-    photographs = len(found.records)
+    if copies and reduce:
+        reduce_photographs(folder, (record.path for record in found.records), copies, reduce)
+        click.echo(f"copies   {copies}, at most {reduce} pixels a side: the masks will be too")
     wishes = Wishes(
         run=run,
-        root=str(folder),
-        **told,
+        root=str(copies or folder),
+        labels=_seen_from(copies or folder, labels),
+        masks=seen["masks"],
         lists=tuple(found.folder.lists()),
-        photographs=photographs,
+        photographs=len(found.records),
         weights=weights,
         options=options,
-        small=photographs <= SMALL if small is None else small,
+        small=len(found.records) <= SMALL if small is None else small,
     )
     with atomic_file(target) as path:
         path.write_text(write_settings(wishes), encoding="utf-8")
     click.echo(f"written  {target}\nnow type\n    {_command(target)}")
+
+
+def _check_places(folder: Path, target: Path) -> None:
+    if target.exists():
+        raise InputError(f"{target}: exists already; delete it, or name another one: --output.")
+    if Path("results").resolve().is_relative_to(folder.resolve()):
+        raise InputError(
+            f"{folder}: the results would lie among the photographs; start this somewhere else, "
+            "or put them in a folder of their own."
+        )
+
+
+def _copies(folder: Path, masks: Path | None, side: int | None) -> Path | None:
+    """Where reduced copies go, None if none are wanted.
+
+    Raises:
+        InputError: they cannot be made.
+    """
+    if side is None:
+        return None
+    if masks is not None:
+        raise InputError(
+            "--reduce: masks of ground truth have the size of their photographs; reduce both "
+            "yourself, masks to the nearest pixel, or leave one of the two options out."
+        )
+    target = folder.with_name(f"{folder.name}-{side}")
+    if target.exists():
+        raise InputError(f"{target}: exists already, where the copies go; delete or rename it.")
+    return target
 
 
 def _print(found: Findings) -> None:

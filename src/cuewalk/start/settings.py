@@ -17,6 +17,17 @@ SEEN = 2400
 EPOCHS = (16, 60)
 
 
+# Few photographs teach few weights, and the cues of what learnt little are faint.
+_SMALL = {
+    "size": 224, "cue_sizes": "[224, 320]", "cells": 28, "blocks": 1, "rate": "1.0e-3",
+    "stem_rate": "0.0", "batch": 8, "alpha_low": 8, "affinity_epochs": 12,
+}  # fmt: skip
+_LARGE = {
+    "size": 320, "cue_sizes": "[224, 320, 416]", "cells": 40, "blocks": 4, "rate": "5.0e-4",
+    "stem_rate": "1.0e-4", "batch": 16, "alpha_low": 4, "affinity_epochs": 4,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What the configuration has to say.
@@ -52,25 +63,21 @@ def run_name(folder: Path) -> str:
 
 def write_settings(wishes: Wishes) -> str:
     """The text of the configuration."""
-    size = 224 if wishes.small else 320
-    low, high = EPOCHS
-    values = {
+    named = {
         "run": wishes.run,
         "root": wishes.root,
         "labels": wishes.labels,
         "masks": wishes.masks,
-        **_roles(wishes),
-        "shards": 1 if wishes.small else math.ceil(wishes.photographs / SHARD),
         "weights": wishes.weights,
         "options": wishes.options,
-        "size": size,
-        "cue_sizes": [size, 320] if wishes.small else [224, 320, 416],
-        "cells": size // 8,
-        "epochs": min(high, max(low, round(SEEN / wishes.photographs))),
-        "batch": 8 if wishes.small else 16,
-        "affinity_epochs": 12 if wishes.small else 4,
+        **_roles(wishes),
     }
-    return TEXT.format(**{key: _plain(value) for key, value in values.items()})
+    low, high = EPOCHS
+    epochs = min(high, max(low, round(SEEN / wishes.photographs)))
+    numbers = _SMALL if wishes.small else _LARGE
+    shards = 1 if wishes.small else math.ceil(wishes.photographs / SHARD)
+    told = {key: _in_yaml(value) for key, value in named.items()}
+    return TEXT.format(**told, **numbers, epochs=epochs, shards=shards)
 
 
 def _roles(wishes: Wishes) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def _roles(wishes: Wishes) -> dict[str, Any]:
     return {"train": train, "evaluate": "all", "splits": ["evaluate"]}
 
 
-def _plain(value: Any) -> str:
+def _in_yaml(value: Any) -> str:
     text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
     return text.removesuffix("\n").removesuffix("\n...")
 
@@ -111,13 +118,13 @@ classifier:
       level: 3
       weights: {weights}   # pretrained: fetched once, which needs a network
       options: {options}
-    transformer: {{blocks: 4, width: 192, heads: 3, mlp_ratio: 4.0, drop_path: 0.05}}
+    transformer: {{blocks: {blocks}, width: 192, heads: 3, mlp_ratio: 4.0, drop_path: 0.05}}
   training:
     epochs: {epochs}            # more if the loss in classifier/history.csv still falls at the end
     batch_size: {batch}
     optimizer: adamw
-    learning_rate: 5.0e-4
-    stem_learning_rate: 1.0e-4
+    learning_rate: {rate}
+    stem_learning_rate: {stem_rate}
     frozen_levels: 2
     weight_decay: 0.05
     schedule: cosine
@@ -126,7 +133,7 @@ classifier:
   augment: {{flip: 0.5, jitter: [0.3, 0.3, 0.3, 0.1], crop: [0.35, 1.0], erase: 0.2}}
 cues: {{sizes: {cue_sizes}, flip: true}}
 grid: {{cells: {cells}, radius: 5}}
-crf: {{alpha_low: 4, alpha_high: 32}}
+crf: {{alpha_low: {alpha_low}, alpha_high: 32}}   # a larger alpha_low calls more cells sure objects
 affinitynet:
   image_size: {size}
   levels: [4, 8, 16]
