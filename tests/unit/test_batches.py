@@ -16,8 +16,9 @@ from tiny import SIDE, classifier, noise, spec
 
 from cuewalk.affinity.loss import affinities
 from cuewalk.artifacts.store import read_store
+from cuewalk.classifier.images import normalise
 from cuewalk.datasets.record import Record, write_index
-from cuewalk.evaluate.perturbation import answers, removal_order
+from cuewalk.evaluate.perturbation import answers, perturbed, removal_order
 from cuewalk.stages import cues
 from cuewalk.stages.networks import save_model
 from cuewalk.stages.runner import Job
@@ -117,6 +118,17 @@ def test_answers_do_not_depend_on_the_batch_size(size: int) -> None:
     found, expected = (answers(model, image, orders, n) for n in (size, 9))
     assert found.shape == (3, 9, 3)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+
+
+def test_answers_are_those_of_the_network_to_each_image_alone() -> None:
+    model = classifier().double().eval()
+    image, maps = torch.rand(3, SIDE, SIDE).double(), torch.rand(2, SIDE, SIDE)
+    orders = removal_order(maps, positive=False)
+    found = answers(model, image, orders, 9)
+    with torch.no_grad():
+        for row, levels in enumerate(perturbed(image.expand(2, -1, -1, -1), orders)):
+            expected = torch.cat([model(normalise(level)[None]) for level in levels])
+            torch.testing.assert_close(found[row], expected, rtol=0, atol=1e-12)
 
 
 def test_affinities_do_not_depend_on_the_batch() -> None:
