@@ -118,7 +118,7 @@ def _normalise(shared: NDArray[np.float32]) -> None:
     first, *others = np.moveaxis(shared, 1, 0)
     total = sum(others, first.copy())
     for plane in (first, *others):
-        plane /= total
+        np.divide(plane, total, out=plane)
 
 
 def _add_kernels(field: Any, image: NDArray[np.uint8], settings: CrfSettings) -> None:

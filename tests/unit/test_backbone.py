@@ -117,8 +117,11 @@ def test_weights_that_timm_cannot_fetch_are_refused(monkeypatch: pytest.MonkeyPa
         build_model(spec(name=VIT, weights="pretrained"), 3)
 
 
-def test_pretrained_stem_is_not_fetched_for_a_model_about_to_be_loaded(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "changes", [{"stem": {"weights": "pretrained"}}, {"name": VIT, "weights": "pretrained"}]
+)
+def test_pretrained_weights_are_not_fetched_for_a_model_about_to_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
 ) -> None:
     asked = []
     create = timm.create_model
@@ -129,7 +132,7 @@ def test_pretrained_stem_is_not_fetched_for_a_model_about_to_be_loaded(
         return model
 
     monkeypatch.setattr(timm, "create_model", noted)
-    pretrained = spec(stem={"weights": "pretrained"})
+    pretrained = spec(**changes)
     build_model(pretrained, 3, weights=False)
     build_model(pretrained, 3)
     assert asked == [False, True]

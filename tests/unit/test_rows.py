@@ -13,6 +13,8 @@ from cuewalk.stages.rows import (
     class_slots,
     equal_batches,
     present,
+    read_classes,
+    read_mask_ids,
     records_by_id,
     shard_records,
     with_role,
@@ -53,6 +55,13 @@ def test_a_shards_photographs_out_of_an_index_of_several(tmp_path: Path) -> None
         assert set(listed) == {shard}
         found += own
     assert sorted(found, key=lambda r: r.id) == learning
+
+
+def test_classes_may_be_called_anything_and_have_no_ids(tmp_path: Path) -> None:
+    path = tmp_path / "classes.csv"
+    path.write_text('class,mask_id\nNA,3\n"potted plant, small",16\n1,\n', encoding="utf-8")
+    assert read_classes(path) == ("NA", "potted plant, small", "1")
+    assert read_mask_ids(path) == (3, 16)
 
 
 def test_roles_classes_and_slots() -> None:

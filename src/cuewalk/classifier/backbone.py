@@ -42,12 +42,13 @@ def build_model(
     Raises:
         InputError: an unknown or unsupported timm model, or weights that do not fit it.
     """
-    model = _composed(spec, classes, weights) if spec["name"] == COMPOSED else _named(spec, classes)
+    make = _composed if spec["name"] == COMPOSED else _named
+    model = make(spec, classes, weights)
     check_supported(model)
     fresh = []
     if weights and spec["weights"] not in ("none", "pretrained"):
         fresh = load_weights(model, Path(spec["weights"]))
-    elif spec["weights"] == "pretrained" and _pretrained_classes(model) != classes:
+    elif weights and spec["weights"] == "pretrained" and _pretrained_classes(model) != classes:
         fresh = ["head"]
     if whole and fresh:
         raise InputError(
@@ -63,7 +64,7 @@ def _pretrained_classes(model: VisionTransformer) -> int:
     return int(about["num_classes"])
 
 
-def _named(spec: Mapping[str, Any], classes: int) -> VisionTransformer:
+def _named(spec: Mapping[str, Any], classes: int, weights: bool) -> VisionTransformer:
     if not timm.is_model(spec["name"].split(".")[0]):
         raise InputError(
             f"classifier.model.name: timm has no model {spec['name']!r}; "
@@ -71,7 +72,7 @@ def _named(spec: Mapping[str, Any], classes: int) -> VisionTransformer:
         )
     options: dict[str, Any] = {
         "num_classes": classes,
-        "pretrained": spec["weights"] == "pretrained",
+        "pretrained": weights and spec["weights"] == "pretrained",
     }
     try:
         model = timm.create_model(spec["name"], img_size=spec["image_size"], **options)

@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cuewalk.classifier.images import normalise
 from cuewalk.evaluate.curves import LEVELS
 from cuewalk.evaluate.explanation import evaluated_map
 from cuewalk.explain.chance import random
+from cuewalk.explain.trace import class_token_alone
 
 FRACTIONS = LEVELS[1:]
 """Shares of the pixels that are removed: 0.1 to 0.9."""
@@ -102,11 +104,11 @@ def perturbed(images: Tensor, orders: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def answers(model: nn.Module, image: Tensor, orders: Tensor, batch: int) -> Tensor:
+def answers(model: VisionTransformer, image: Tensor, orders: Tensor, batch: int) -> Tensor:
     """What a network says of an image with pixels removed.
 
     Args:
-        model: the network.
+        model: the network, one that `explain.support.check_supported` accepts, in eval mode.
         image: (3, H, W) in [0, 1].
         orders: (M, H * W) int64, from `removal_order`.
         batch: blackened images at once, about; at least the nine of one order.
@@ -115,7 +117,8 @@ def answers(model: nn.Module, image: Tensor, orders: Tensor, batch: int) -> Tens
         Logits (M, 9, classes), on the device of ``image``.
     """
     parts = []
-    for some in torch.split(orders, max(1, batch // len(FRACTIONS))):
-        images = perturbed(image.expand(len(some), -1, -1, -1), some)
-        parts.append(model(normalise(images.flatten(0, 1))).unflatten(0, images.shape[:2]))
+    with class_token_alone(model):
+        for some in torch.split(orders, max(1, batch // len(FRACTIONS))):
+            images = perturbed(image.expand(len(some), -1, -1, -1), some)
+            parts.append(model(normalise(images.flatten(0, 1))).unflatten(0, images.shape[:2]))
     return torch.cat(parts)

@@ -199,12 +199,26 @@ def _listening(model: VisionTransformer, blocks: list[Block]) -> Iterator[_Seen]
         modules += [attn.qkv, attn.q_norm, attn.k_norm, attn.attn_drop, attn.norm, attn.proj]
     hooks = [module.register_forward_hook(seen.keep) for module in modules]
     hooks.append(blocks[0].register_forward_pre_hook(_start_graph))
-    # Only the class token leaves the last block, so only it passes the block's projection and MLP.
-    # The sums around them spread it over the other tokens' rows, which nothing reads any more.
-    cut = (_attention(blocks[-1]).proj, blocks[-1].norm2)
-    hooks += [module.register_forward_pre_hook(_class_token) for module in cut]
     try:
-        yield seen
+        with class_token_alone(model):
+            yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def class_token_alone(model: VisionTransformer) -> Iterator[None]:
+    """Spare a model that `check_supported` accepts what no logit depends on; undone on leaving.
+
+    Only the class token leaves the last block, so only it passes the block's projection and MLP.
+    The sums around them spread it over the other tokens' rows, which nothing reads any more.
+    """
+    last = _blocks_from(model, None)[0]
+    cut = (_attention(last).proj, last.norm2)
+    hooks = [module.register_forward_pre_hook(_class_token) for module in cut]
+    try:
+        yield
     finally:
         for hook in hooks:
             hook.remove()
