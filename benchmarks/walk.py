@@ -52,7 +52,7 @@ def rows(quick: bool = False) -> list[Row]:
     ours, plain = partial(sparse, *inputs, 2**squarings), partial(dense, *inputs, squarings)
     torch.testing.assert_close(ours(), plain(), rtol=0, atol=1e-11)
     claim = "random walk, 256 steps: eight dense float64 squarings / ours"
-    return compare(plain, [Part(claim, ours, at_least(150, 400))], rounds=1 if quick else 3)
+    return compare(plain, [Part(claim, ours, at_least(150, 400))], rounds=1 if quick else 2)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
@@ -23,6 +24,8 @@ from cuewalk.datasets.voc import save_mask
 pytestmark = pytest.mark.timeout(1800)  # the first test waits for a whole run
 
 NAMES = ("a", "a photo (1)", "trip/b", "trip/day 2/c", "trip/day 2/d", "e", "f", "g")
+UNMASKED = {"a", "trip/b"}
+"""Photographs without ground truth, when there is some."""
 IDS = ["a", "a_photo__1_", "e", "f", "g", "trip__b", "trip__day_2__c", "trip__day_2__d"]
 SCORING = Counter(
     truth=1, confusion_cue=1, confusion_crf=1, confusion_walk=1, confusion_labels=1, metrics=1,
@@ -45,7 +48,8 @@ def write_photographs(root: Path) -> None:
         path = root / f"{name}{suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, **options)
-        save_mask(root.parent / "masks" / f"{name}.png", picture.mask)
+        if name not in UNMASKED:
+            save_mask(root.parent / "masks" / f"{name}.png", picture.mask)
         shown = {thing.name for thing in picture.things}
         rows.append([name, *(int(c in shown) for c in CLASSES)])
     with (root.parent / "labels.csv").open("w", encoding="utf-8-sig", newline="") as file:
@@ -121,8 +125,16 @@ def test_exports_are_made_from_what_is_there(run):
 
 
 def test_masks_of_truth_that_come_later_are_scored_and_change_nothing_else(run):
+    before = {p: p.stat().st_mtime_ns for p in run.folder.glob("*/*/*")}
     run = changed(run, dataset={"masks": "../masks"})
     assert Counter(run.planned()) == SCORING
+    # Some photographs have a mask, others have none.
+    table = run.folder / "metrics" / "masks.csv"
+    run.snakemake_or_fail(str(table.relative_to(run.work)))
+    rows = pd.read_csv(table)
+    assert set(rows["images"]) == {len(NAMES) - len(UNMASKED)}
+    assert rows["miou"].between(0, 100).all()
+    assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
 def test_a_label_computes_its_followers_again(run):

@@ -31,17 +31,18 @@ try:
     config = check_config(merge_config(default, plain_values(default, config)))
     RUN = f"results/{config['run']}"
     ROOT = Path(config["dataset"]["root"] or f"{RUN}/photographs")
+    # Before a look at the photographs: masks of an earlier run would be among them.
+    if config["dataset"]["kind"] == "folder" and (
+        Path(RUN).resolve().is_relative_to(ROOT.resolve())
+    ):
+        raise InputError(
+            f"config key dataset.root: the results would lie among the photographs in {ROOT}; "
+            "keep these in a folder of their own."
+        )
     LISTED = list_photographs(config["dataset"], ROOT)
     CLASSES = list_classes(config["dataset"], ROOT)
 except InputError as error:
     raise WorkflowError(str(error)) from None
-if config["dataset"]["kind"] == "folder" and Path(RUN).resolve().is_relative_to(
-    ROOT.resolve()
-):
-    raise WorkflowError(
-        f"config key dataset.root: the results would lie among the photographs in {ROOT}; "
-        "keep these in a folder of their own."
-    )
 
 ENVIRONMENT = "../../envs/cuewalk.yaml"
 # Beside the parameters, through the environment, goes what is no reason to compute anything again: how

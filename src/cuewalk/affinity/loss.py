@@ -82,7 +82,7 @@ def _channels_at_once(features: Tensor) -> int:
     """Channels of a batch (B, C, H, W) that fit a CPU's caches; other devices take all at once."""
     if features.device.type != "cpu":
         return features.shape[1]
-    return max(1, _CACHE // features[:, :1].nbytes)
+    return max(1, _CACHE // max(1, features[:, :1].nbytes))  # an empty share of a batch has none
 
 
 def affinities(features: Tensor, radius: int = 5) -> Tensor:

@@ -12,19 +12,19 @@ SMALL = 500
 """Photographs up to which a data set is small."""
 SHARD = 256
 """Photographs in a shard of a large data set."""
-SEEN = 2400
+SEEN = 1200
 """Photographs that a small data set's classifier is shown, repetitions counted, within EPOCHS."""
-EPOCHS = (16, 60)
+EPOCHS = (16, 40)
 
 
 # Few photographs teach few weights, and the cues of what learnt little are faint.
 _SMALL = {
     "size": 224, "cue_sizes": "[224, 320]", "cells": 28, "blocks": 1, "rate": "1.0e-3",
-    "stem_rate": "0.0", "batch": 8, "alpha_low": 8, "affinity_epochs": 12,
+    "stem_rate": "0.0", "batch": 8, "alpha_low": 8, "alpha": 4, "affinity_epochs": 12,
 }  # fmt: skip
 _LARGE = {
     "size": 320, "cue_sizes": "[224, 320, 416]", "cells": 40, "blocks": 4, "rate": "5.0e-4",
-    "stem_rate": "1.0e-4", "batch": 16, "alpha_low": 4, "affinity_epochs": 4,
+    "stem_rate": "1.0e-4", "batch": 16, "alpha_low": 4, "alpha": 8, "affinity_epochs": 4,
 }  # fmt: skip
 
 
@@ -143,6 +143,6 @@ affinitynet:
 walk: {{beta: 8, steps: 32, also: [], alphas: []}}
 masks:
   splits: {splits}
-  background: {{place: after, alpha: 8}}   # less object with a smaller alpha, more with a larger
+  background: {{place: after, alpha: {alpha}}}   # smaller: less object
 compute: {{batch_size: 8}}
 """
