@@ -137,7 +137,7 @@ def pair_kinds(labels: Any, radius: int = 5) -> tuple[Any, Any, Any]:
     Raises:
         InputError: if the grid is too small to hold a single source.
     """
-    here = source(labels, radius).reshape(*labels.shape[:-2], 1, -1)
+    here = _flat(source(labels, radius))[..., None, :]
     there = _targets(labels, radius)
     equal, known = here == there, (there != NEUTRAL) & (here != NEUTRAL)
     # What holds of the source alone is asked of it alone: its rows are few.
@@ -147,11 +147,14 @@ def pair_kinds(labels: Any, radius: int = 5) -> tuple[Any, Any, Any]:
 
 def _targets(labels: Any, radius: int) -> Any:
     """Labels of all pairs' targets (..., offsets, P). Copying slices is faster than indexing."""
-    rows = [
-        target(labels, dy, dx, radius).reshape(*labels.shape[:-2], -1) for dy, dx in offsets(radius)
-    ]
+    rows = [_flat(target(labels, dy, dx, radius)) for dy, dx in offsets(radius)]
     library = sys.modules[type(labels).__module__.split(".")[0]]  # numpy or torch
     return library.stack(rows, -2)
+
+
+def _flat(grids: Any) -> Any:
+    """Grids (..., h, w) as rows (..., h * w); there may be none, which leaves -1 undefined."""
+    return grids.reshape(*grids.shape[:-2], grids.shape[-2] * grids.shape[-1])
 
 
 def count_pairs(labels: Any, radius: int = 5) -> tuple[int, int, int]:
