@@ -166,7 +166,7 @@ def _heat(photograph: Image.Image, values: NDArray[np.floating[Any]]) -> Image.I
 def as_jpeg(image: Image.Image) -> str:
     """An image as a data URI."""
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=88)
+    image.save(content, "JPEG", quality=80)
     return _uri("jpeg", content)
 
 
