@@ -99,7 +99,7 @@ def loss_plot(history: pd.DataFrame, parts: Mapping[str, str]) -> Spec:
     """Loss against epoch; `parts` names the columns: column -> label, in order."""
     rows = history[["epoch", *parts]].melt("epoch", list(parts), "part", "value")
     rows["part"] = rows["part"].map(parts)
-    legend = alt.Legend() if len(parts) > 1 else None
+    legend = alt.Legend(columns=2) if len(parts) > 1 else None
     order = alt.Scale(domain=[*parts.values()])
     chart = (
         alt.Chart(rows)
