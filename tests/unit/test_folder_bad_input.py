@@ -63,6 +63,8 @@ TABLES: dict[str, tuple[str | bytes, list[str]]] = {
     "row without id": ("id,label\n,cat\nb,cat\n", ["line 2: no id"]),
     "semicolon in a label": ("id,label\nb,cat;dog\n", ["'cat;dog'", "a row for each"]),
     "semicolon in a quoted label": ('id;label\nb;"cat;dog"\n', ["'cat;dog'", "a row for each"]),
+    "class of nothing": ("id,label\nb,background\n", ["line 2", "'background' is what masks call"]),
+    "column of nothing": ("id,cat,background\nb,1,0\n", ["'background' is what masks call"]),
     "label that cannot be printed": ("id,label\nb,ca\x07t\n", ["'ca\\x07t' is no name"]),
     "semicolon in a column": ('id,"cat;dog"\nb,1\n', ["'cat;dog'"]),
     "missing photograph": ("id,label\nb,cat\nq.jpg,dog\n", ["'q.jpg' does not lie", "rows off"]),

@@ -163,3 +163,8 @@ def test_mask_that_is_not_indexed(root: Path, mode: str) -> None:
 def test_mask_with_an_unknown_label_id(root: Path) -> None:
     save_mask(root / "SegmentationClass/d.png", np.full((HEIGHT, WIDTH), 21, np.uint8))
     fails(root, "d.png", "label id 21", "0 to 20")
+
+
+def test_class_called_as_label_id_0_is(root: Path) -> None:
+    (root / "classes.txt").write_text("cat\nbackground\n")
+    fails(root, "classes.txt", "'background'", "label id 0")

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cuewalk.datasets.record import NAME
+from cuewalk.datasets.record import BACKGROUND, NAME
 from cuewalk.errors import InputError
 
 ID, LABEL, SPLIT = "id", "label", "split"
@@ -65,7 +65,12 @@ def read_table(path: Path) -> Table:
 
 
 def class_problem(source: Path, name: str) -> str | None:
-    """A sentence if the index could not hold a class of this name."""
+    """A sentence if the index or the tables could not hold a class of this name."""
+    if name == BACKGROUND:
+        return (
+            f"{source}: {name!r} is what masks call label id 0; give the class another name, or "
+            "leave it out if it means that nothing is shown."
+        )
     if ";" in name:
         return (
             f"{source}: {name!r} is no name for a class, as it holds ';'; give a photograph of "

@@ -21,6 +21,9 @@ T = TypeVar("T")
 INDEX_COLUMNS = ("id", "path", "split", "labels", "height", "width", "sha256")
 TRUTH_COLUMNS = ("id", "path", "sha256")
 
+BACKGROUND = "background"
+"""Name of label id 0 in the tables, which no class may have."""
+
 Progress = Callable[[Iterable[str]], Iterable[str]]
 # No separator and no leading dot: a name can never lead out of the data set's folder.
 NAME = re.compile(r"\w[\w.+-]*")

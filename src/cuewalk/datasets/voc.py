@@ -21,7 +21,7 @@ from PIL import Image
 
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.datasets.images import decode, decode_photograph, place_in, place_of_mask
-from cuewalk.datasets.record import NAME, Dataset, Progress, Record, Truth
+from cuewalk.datasets.record import BACKGROUND, NAME, Dataset, Progress, Record, Truth
 from cuewalk.errors import InputError
 
 VOID = 255
@@ -145,6 +145,10 @@ def class_names(root: Path) -> tuple[str, ...]:
         raise InputError(
             f"{path}: not a list of class names; write 1 to 254 distinct names without ';', "
             "one per line."
+        )
+    if BACKGROUND in names:
+        raise InputError(
+            f"{path}: '{BACKGROUND}' is what masks call label id 0; write the other classes alone."
         )
     return names
 
