@@ -31,7 +31,7 @@ def print_run(folder: Path) -> None:
     console.print(stage_table(folder))
     for name, path in tables.items():
         console.print(TABLES[name](path))
-    for what in ("report.html", "metrics/", "masks/"):
+    for what in ("report.html", "metrics/", "masks/", "exports/"):
         if (folder / what).exists():
             name = what.strip("/").removesuffix(".html")
             console.print(f"{name:8} {folder}/{what}", soft_wrap=True)

@@ -94,6 +94,25 @@ def test_a_run_without_selection_photographs():
     assert any("no training photographs with masks" in word for word in words)
 
 
+def test_a_run_without_ground_truth_shows_what_it_made():
+    panels = [replace(panel(i, f"photo_{i}"), truth=None, explained=[]) for i in range(2)]
+    none = dict.fromkeys(("masks", "background", "labels"))
+    made = run(**none, gallery=[shown(one, Score()) for one in panels], available=9)
+    text = build_page(made)
+    parsed = Page(text)
+    words = " ".join(parsed.words)
+    assert {"networks", "gallery", "provenance"} <= set(parsed.ids) and "masks" not in parsed.ids
+    assert "the masks are of 30 photographs" in words
+    assert "2 of 9 photographs: a fair sample of list" in words
+    about = " ".join(parsed.words[: parsed.words.index("How this came about")])
+    about = about.partition("report of a run")[2]  # without style and head
+    assert not any(word in about for word in ("IoU", "interval", "void", "nan", "truth"))
+    captions = [
+        parsed.words.count(step) for step in ("confident foreground", "walked", "cue: <b>x")
+    ]
+    assert captions == [2, 2, 2]
+
+
 def test_steps_come_in_order_with_a_cue_per_class():
     steps = list(pictures(panel()))
     assert [[picture.caption for picture in step] for step in steps] == [

@@ -30,6 +30,15 @@ def test_the_stage_shows_the_mask_that_stage_masks_writes(tmp_path):
     assert set(np.unique(decode(uris["label grid of d"]))) == {0, 2, 255}
 
 
+def test_a_run_without_ground_truth_has_a_report_of_the_rest(tmp_path):
+    job = stage_job(tmp_path)
+    judged = ("truth", "masks", "background", "labels", "confusion_cue", "confusion_walk")
+    job = replace(job, inputs={**job.inputs, **{name: [] for name in judged}})
+    assert report.run(job) == 2
+    text = job.outputs["report"].read_text()
+    assert 'alt="mask of a"' in text and 'alt="truth of a"' not in text
+
+
 def stage_job(folder):
     """Inputs of the stage: photographs of noise, random stores, the tables of `run`."""
     data_root = write_voc(folder / "voc")

@@ -35,6 +35,7 @@ FOLDERS = {
     "affinitynet": "weights and history of the affinity network",
     "walk": "class and background planes after the walk",
     "masks": "the product: indexed PNG in the VOC palette, ready to train on",
+    "exports": "further forms of the masks, if the config asks for any",
     "explanations": "maps of every explainer",
     "metrics": "the tables of this page as CSV",
 }
@@ -166,6 +167,7 @@ def _gallery(gallery: Sequence[Shown], classes: Sequence[str]) -> dict[str, Any]
         "gallery": shown,
         "legend": panels.shown_labels(masked, classes) if masked else [],
         "gallery_labels": labels,
+        "judged": any(one.panel.truth is not None for one in gallery),
         "scored": any(not math.isnan(one.score.walk) for one in gallery),
         "neutral": panels.css_colour(panels.NEUTRAL),
         "heat": panels.heat_stops(),
