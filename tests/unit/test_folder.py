@@ -12,7 +12,7 @@ from PIL import Image
 from cuewalk.artifacts.digests import FileDigests
 from cuewalk.datasets.folder import list_folder, read_folder, read_folder_truths
 from cuewalk.datasets.folder_tree import photograph_id
-from cuewalk.datasets.images import load_image
+from cuewalk.datasets.images import FOLLOW, load_image
 from cuewalk.datasets.listing import data_digest, list_classes, list_photographs
 from cuewalk.datasets.record import NAME
 from cuewalk.datasets.truth import load_truth
@@ -175,6 +175,18 @@ def test_links_that_stay_within_are_allowed(root: Path) -> None:
     (root / "b.jpeg").symlink_to(root / "b2.jpeg")
     (root / "circle").symlink_to(root / "circle")
     assert "b" in labels(root)
+
+
+def test_links_to_files_outside_are_read_if_asked_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "b.jpeg").rename(root.parent / "b.jpeg")
+    (root / "b.jpeg").symlink_to(root.parent / "b.jpeg")
+    monkeypatch.setenv(FOLLOW, "1")
+    assert "b" in labels(root)
+    (root / "folder").symlink_to(root.parent)  # would be a tree that contains itself
+    with pytest.raises(InputError, match="folder: a link that leads out"):
+        labels(root)
 
 
 names = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1)

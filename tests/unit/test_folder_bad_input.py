@@ -152,6 +152,13 @@ def test_link_that_leads_out(root: Path, folder: bool) -> None:
     refused(lambda: read(root), "link.jpg: a link that leads out")
 
 
+def test_link_that_leads_out_of_the_masks(root: Path) -> None:
+    masks = write_masks(root.parent / "truth", "b.png", "d.png")
+    (masks / "d.png").rename(root.parent / "d.png")
+    (masks / "d.png").symlink_to(root.parent / "d.png")
+    refused(lambda: read(root, str(masks)), "d.png: a link that leads out of")
+
+
 # Files that are no photographs.
 
 

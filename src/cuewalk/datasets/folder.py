@@ -247,8 +247,8 @@ def _masks(root: Path, truth: Path, paths: Sequence[str], found: Folder) -> dict
         return {}
     inside, base = truth.resolve(), os.path.relpath(truth.resolve(), root.resolve())
     masks = {}
-    for path in sorted(inside.rglob("*")):
-        if path.suffix.lower() == ".png" and not path.name.startswith("."):
+    for path in sorted(files_under(inside, None, found.problems)):
+        if path.suffix.lower() == ".png":
             name = path.relative_to(inside).as_posix()
             masks[composed(str(PurePosixPath(name).with_suffix("")))] = name
     own = {p: masks.pop(k) for p in paths if (k := bare(p)) in masks}

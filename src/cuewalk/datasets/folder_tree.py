@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from cuewalk.datasets.folder_labels import composed
+from cuewalk.datasets.images import follows_links
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 LONGEST = 200
@@ -18,7 +19,8 @@ HINTS = 10
 def files_under(root: Path, left_out: Path | None, problems: list[str]) -> Iterator[Path]:
     """Files under a folder, hidden ones left out.
 
-    Links to folders within it are not followed; links that lead out are problems.
+    Links to folders are not followed. Links that lead out are problems, but for those to files if
+    the environment asks to follow them (`images.FOLLOW`).
 
     Args:
         root: The folder.
@@ -30,7 +32,7 @@ def files_under(root: Path, left_out: Path | None, problems: list[str]) -> Itera
         here = Path(folder)
         for name in sorted([*folders, *names]):
             path = here / name
-            if path.is_symlink() and not _real(path).is_relative_to(inside):
+            if _leads_out(path, inside) and not (follows_links() and path.is_file()):
                 problems.append(
                     f"{path}: a link that leads out of {root}; copy what it shows there instead."
                 )
@@ -41,6 +43,10 @@ def files_under(root: Path, left_out: Path | None, problems: list[str]) -> Itera
             for name in folders
             if not name.startswith(".") and (left_out is None or _real(here / name) != left_out)
         ]
+
+
+def _leads_out(path: Path, inside: Path) -> bool:
+    return path.is_symlink() and not _real(path).is_relative_to(inside)
 
 
 def _real(path: Path) -> Path:

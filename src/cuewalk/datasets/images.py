@@ -79,12 +79,17 @@ def place_in(root: Path, name: str) -> Path:
         raise InputError(
             f"{root}: {name!r} leads out of this folder; name photographs and masks within it."
         )
-    if os.environ.get(FOLLOW) != "1" and not within(root, path):
+    if not follows_links() and not within(root, path):
         raise InputError(
             f"{path}: a link leads out of {root}; copy the file there, or set {FOLLOW}=1 in the "
             "environment if you trust all links in it."
         )
     return path
+
+
+def follows_links() -> bool:
+    """Whether links in a data set's folder may lead out of it."""
+    return os.environ.get(FOLLOW) == "1"
 
 
 def place_of_mask(root: Path, name: str) -> Path:
