@@ -14,6 +14,7 @@ from PIL import Image
 
 from cuewalk.datasets.folder import list_folder, read_folder, read_folder_truths
 from cuewalk.datasets.listing import list_photographs
+from cuewalk.datasets.record import limited
 from cuewalk.datasets.voc import save_mask
 from cuewalk.errors import InputError
 
@@ -256,6 +257,19 @@ def test_unknown_list(root: Path, role: str) -> None:
     refused(
         lambda: list_photographs(SECTION | {role: "val"}, root),
         f"config key dataset.{role}: labels.csv has no list 'val'; choose from all",
+    )
+
+
+@pytest.mark.parametrize("change", [{"select": "a", "evaluate": "c"}, {"evaluate": "a"}, {}])
+def test_list_without_a_mask(root: Path, change: dict[str, str]) -> None:
+    (root / "labels.csv").write_text("id,label,split\nb,cat,c\nd,dog,a\n")
+    section = SECTION | {"masks": "masks", "limit": 1}
+    id = limited(["b", "d"], 1)[0] if not change else "d"  # the one that the limit keeps
+    write_masks(root / "masks", *({"b.png", "d.png"} - {f"{id}.png"}))
+    refused(
+        lambda: list_photographs(section | change, root),
+        "holds no mask of a photograph",
+        "takes 1;",
     )
 
 

@@ -213,16 +213,27 @@ def _folder(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:
                 f"config key dataset.{role}: no photograph of list {name!r} shows any of "
                 f"{', '.join(wanted)}; ask for other classes or another list."
             )
-    reported = lists[dataset["evaluate"]]
-    if has_truth(dataset) and not any(found.photographs[id].mask for id in reported):
-        raise InputError(
-            f"config key dataset.masks: {dataset['masks']} holds no mask of a photograph of list "
-            f"{dataset['evaluate']!r}; set null if there are none."
-        )
-    for id, roles in _roles(dataset, lists).items():
+    all_roles = _roles(dataset, lists)
+    if has_truth(dataset):
+        _check_judged(dataset, found, all_roles)
+    for id, roles in all_roles.items():
         one = found.photographs[id]
         masks = (one.mask,) if one.mask is not None and JUDGED & set(roles) else ()
         yield Listed(id, roles, (one.path,), masks, labels[id])
+
+
+def _check_judged(
+    dataset: Mapping[str, Any], found: Folder, roles: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse a role without a single mask to be compared with."""
+    for role in sorted(JUDGED & _named(dataset).keys()):
+        own = [id for id in roles if role in roles[id]]
+        if not any(found.photographs[id].mask for id in own):
+            raise InputError(
+                f"config key dataset.masks: {dataset['masks']} holds no mask of a "
+                f"photograph of list {dataset[role]!r}, of which dataset.{role} takes {len(own)}; "
+                "name another list, or set masks to null."
+            )
 
 
 def _imagenet(dataset: Mapping[str, Any], root: Path) -> Iterator[Listed]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cuewalk.artifacts.table import write_table
+from cuewalk.errors import InputError
 from cuewalk.evaluate.published import TABLE_3, imagenet_segmentation
 from cuewalk.evaluate.segmentation import bootstrap_figures, segmentation_figures
 from cuewalk.stages.explained import (
@@ -23,7 +24,11 @@ COUNTS = ("correct", "labelled", "intersection", "union", "average_precision")
 
 
 def run(job: Job) -> int:
-    """Write output `cue_segmentation`; cfg: methods, kind, bootstrap, seed."""
+    """Write output `cue_segmentation`; cfg: methods, kind, bootstrap, seed.
+
+    Raises:
+        InputError: no explained photograph has a mask of an explained class.
+    """
     rows: list[dict[str, Any]] = []
     images: set[str] = set()
     for method in job.cfg["methods"]:
@@ -36,6 +41,11 @@ def run(job: Job) -> int:
             if scored:
                 about = {"method": method, "classes": mode, "left_out": len(found) - len(scored)}
                 rows.append({**about, **_figures(job, scored, about), "images_per_second": speed})
+    if not rows:
+        raise InputError(
+            "explain.share: no photograph that was explained has a mask of the class; raise it, or "
+            "take cue_segmentation off config key tables."
+        )
     write_table(pd.DataFrame(rows), job.outputs["cue_segmentation"])
     for row in rows:
         log.info("%s, %s: mIoU %.2f", row["method"], row["classes"], row["miou"])

@@ -15,13 +15,13 @@ from cuewalk.stages.runner import Job, main, progress
 def run(job: Job) -> int:
     """Write output `segmentation`; no settings.
 
-    Arrays, a row per photograph and a slot per explained class, as in `explanations`: `scored`
-    bool, whether the class is in the photograph; `correct`, `labelled`, `intersection` (2) and
-    `union` (2) pixels; `average_precision`.
+    Arrays, a row per photograph that has a mask and a slot per explained class, as in
+    `explanations`: `scored` bool, whether the class is in the photograph; `correct`, `labelled`,
+    `intersection` (2) and `union` (2) pixels; `average_precision`.
     """
-    maps = read_store(job.input("explanations") / "explanations.zarr.zip")
-    records = records_by_id(job)
     truth = TruthReader(job)
+    maps = _judged(read_store(job.input("explanations") / "explanations.zarr.zip"), truth)
+    records = records_by_id(job)
     size = int(maps.attributes["size"])
     shape = maps.arrays["class_id"].shape
     arrays = {
@@ -50,6 +50,13 @@ def run(job: Job) -> int:
     with atomic_folder(job.outputs["segmentation"]) as folder:
         write_store(folder / "segmentation.zarr.zip", Store(maps.ids, arrays, {}))
     return len(maps.ids)
+
+
+def _judged(maps: Store, truth: TruthReader) -> Store:
+    """The rows of photographs that have a mask, as not all of one's own may."""
+    rows = [row for row, id in enumerate(maps.ids) if id in truth]
+    arrays = {name: array[rows] for name, array in maps.arrays.items()}
+    return Store(tuple(maps.ids[row] for row in rows), arrays, maps.attributes)
 
 
 def _squashed(mask: np.ndarray, size: int) -> np.ndarray:
