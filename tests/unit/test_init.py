@@ -158,6 +158,10 @@ def test_a_list_to_report_on_is_kept_apart_if_it_can_be_scored(root: Path) -> No
     assert len(list_photographs(config["dataset"], Path("my photos"))) == 3
     assert init(root, "--labels", root / "labels.csv", "--output", "c.yaml").exit_code == 0
     assert written("c.yaml")["dataset"]["evaluate"] == "all"
+    Path("truth/d.png").rename("truth/b.png")  # none of the list val is left
+    told = ("--labels", root / "labels.csv", "--masks", "truth", "--output", "d.yaml")
+    assert init(root, *told).exit_code == 0
+    assert list_photographs(written("d.yaml")["dataset"], Path("my photos"))
 
 
 def test_a_folder_per_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +202,7 @@ def test_size_follows_the_number_of_photographs() -> None:
 
     def settings(count: int) -> dict:
         wishes = Wishes(
-            "a", "a", None, None, ("all",), count, "none", {}, small=count <= SMALL
+            "a", "a", None, None, {"all": count}, (), "none", {}, small=count <= SMALL
         )  # fmt: skip
         default = read_config(PROJECT / "config.yaml")
         return check_config(merge_config(default, yaml.safe_load(write_settings(wishes))))

@@ -51,6 +51,12 @@ class Findings:
         shown = Counter(name for one in self.folder.photographs.values() for name in one.labels)
         return {name: shown[name] for name in self.folder.classes}
 
+    def scored(self) -> set[str]:
+        """Names of the lists with any mask."""
+        known = self.folder.photographs
+        lists = self.folder.lists().items()
+        return {name for name, ids in lists if any(known[id].mask for id in ids)}
+
     def suffixes(self) -> dict[str, int]:
         """How many photographs, labelled or not, have each suffix."""
         own = [one.path for one in self.folder.photographs.values()]

@@ -58,27 +58,30 @@ def init(
     _check_places(folder, target)
     copies = _copies(folder, masks, reduce)
     options = _stem_options(weights)
-    seen = {"labels": _seen_from(folder, labels), "masks": _seen_from(folder, masks)}
-    found = check_folder(folder, **seen, watch=_watch())
+    truth = _seen_from(folder, masks)
+    found = check_folder(folder, _seen_from(folder, labels), truth, _watch())
     _print(found)
     if found.problems:
         sys.exit(1)
     if copies and reduce:
-        reduce_photographs(folder, (record.path for record in found.records), copies, reduce)
-        click.echo(f"copies   {copies}, at most {reduce} pixels a side: the masks will be too")
+        _write_copies(found, copies, reduce)
     wishes = Wishes(
         run=run,
         root=str(copies or folder),
         labels=_seen_from(copies or folder, labels),
-        masks=seen["masks"],
-        lists=tuple(found.folder.lists()),
-        photographs=len(found.records),
+        masks=truth,
+        lists={name: len(ids) for name, ids in found.folder.lists().items()},
+        scored=found.scored(),
         weights=weights,
         options=options,
         small=len(found.records) <= SMALL if small is None else small,
     )
+    _write(target, write_settings(wishes))
+
+
+def _write(target: Path, text: str) -> None:
     with atomic_file(target) as path:
-        path.write_text(write_settings(wishes), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     click.echo(f"written  {target}\nnow type\n    {_command(target)}")
 
 
@@ -109,6 +112,11 @@ def _copies(folder: Path, masks: Path | None, side: int | None) -> Path | None:
     if target.exists():
         raise InputError(f"{target}: exists already, where the copies go; delete or rename it.")
     return target
+
+
+def _write_copies(found: Findings, target: Path, side: int) -> None:
+    reduce_photographs(found.root, (record.path for record in found.records), target, side)
+    click.echo(f"copies   {target}, at most {side} pixels a side: the masks will be too")
 
 
 def _print(found: Findings) -> None:

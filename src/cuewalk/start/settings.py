@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ class Wishes:
         root: folder of the photographs.
         labels: CSV file, relative to root or absolute; None for a folder per class.
         masks: folder of the ground truth, likewise; None for none.
-        lists: names of the lists that there are.
-        photographs: how many are learnt from.
+        lists: how many photographs each list has, by its name.
+        scored: names of those with any mask of ground truth.
         weights: of the stem: none, pretrained or a file.
         options: of the stem, that the weights ask for.
         small: whether a small data set's settings are wanted.
@@ -48,11 +49,21 @@ class Wishes:
     root: str
     labels: str | None
     masks: str | None
-    lists: tuple[str, ...]
-    photographs: int
+    lists: Mapping[str, int]
+    scored: Collection[str]
     weights: str
     options: dict[str, Any]
     small: bool
+
+    @property
+    def train(self) -> str:
+        """Name of the list that is learnt from."""
+        return "train" if "train" in self.lists else "all"
+
+    @property
+    def photographs(self) -> int:
+        """How many are learnt from."""
+        return self.lists[self.train]
 
 
 def run_name(folder: Path) -> str:
@@ -82,11 +93,10 @@ def write_settings(wishes: Wishes) -> str:
 
 def _roles(wishes: Wishes) -> dict[str, Any]:
     """Lists by role; with a list of their own, those that are reported on are not learnt from."""
-    train = "train" if "train" in wishes.lists else "all"
-    others = [name for name in ("val", "test") if name in wishes.lists and train == "train"]
-    if wishes.masks is not None and others:
-        return {"train": train, "evaluate": others[0], "splits": ["train", "evaluate"]}
-    return {"train": train, "evaluate": "all", "splits": ["evaluate"]}
+    others = [name for name in ("val", "test") if name in wishes.scored]
+    if others and wishes.train == "train":
+        return {"train": "train", "evaluate": others[0], "splits": ["train", "evaluate"]}
+    return {"train": wishes.train, "evaluate": "all", "splits": ["evaluate"]}
 
 
 def _in_yaml(value: Any) -> str:
