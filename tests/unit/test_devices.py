@@ -149,3 +149,22 @@ def test_of_several_visible_ones_a_job_takes_one(machine: Path) -> None:
         taken = [answer(machine / n, p) for n, p in (("first", first), ("second", second))]
     assert {t[0] for t in taken} == {"2", "3"}
     assert all(t[0] == t[1] for t in taken)
+
+
+@pytest.mark.parametrize(("alone", "taken"), [(True, ["GPU-aa"]), (False, [])])
+def test_one_process_of_several_waits_for_no_gpu(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, alone: bool, taken: list[str]
+) -> None:
+    import torch
+
+    from cuewalk import devices
+    from cuewalk.stages.networks import prepare
+    from cuewalk.stages.runner import Job
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that it is put back, whatever is set
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.setattr("torch.version.cuda", "12.8")
+    monkeypatch.setattr(devices, "_held", [])
+    compute = {"device": "auto"}
+    prepare(Job({}, compute, machine, {}, {}, "", torch.get_num_threads()), alone=alone)
+    assert [Path(lock.lock_file).stem for lock in devices._held] == taken

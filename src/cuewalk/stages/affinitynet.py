@@ -26,7 +26,7 @@ from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
 
 def run(job: Job, group: Group) -> Work:
     """Write outputs `model` and `history`; cfg: affinitynet, grid, seed."""
-    device = prepare(job)
+    device = prepare(job, alone=group.size == 1)
     cfg, grid = job.cfg["affinitynet"], job.cfg["grid"]
     torch.manual_seed(job.cfg["seed"])
     classifier, about = load_classifier(job.input("model"))

@@ -30,7 +30,7 @@ from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
 
 def run(job: Job, group: Group) -> Work:
     """Write outputs `model` and `history`; cfg: classifier, seed."""
-    device = prepare(job)
+    device = prepare(job, alone=group.size == 1)
     spec, seed = job.cfg["classifier"]["model"], job.cfg["seed"]
     classes = read_classes(job.input("classes"))
     learning = with_role(records_by_id(job).values(), "train")

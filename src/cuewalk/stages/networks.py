@@ -22,11 +22,21 @@ from cuewalk.errors import InputError
 from cuewalk.stages.runner import Job, log
 
 
-def prepare(job: Job) -> torch.device:
-    """Set threads and pick the device that config section `compute` names; of GPUs, a free one."""
+def prepare(job: Job, *, alone: bool = True) -> torch.device:
+    """Set threads and pick the device that config section `compute` names; of GPUs, a free one.
+
+    Args:
+        job: that runs a network.
+        alone: whether in one process. One of several has its GPU already, by its number: none may
+            wait here while others wait for it.
+
+    Raises:
+        InputError: there is no such device.
+    """
     torch.set_num_threads(job.threads)
     name = job.compute["device"]
-    if name in {"auto", "cuda"} and torch.version.cuda and (gpu := take_gpu()):
+    chooses = alone and name in {"auto", "cuda"} and torch.version.cuda
+    if chooses and (gpu := take_gpu()):
         log.info("GPU %s", gpu)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
