@@ -93,8 +93,10 @@ def test_every_photograph_gets_a_mask(run):
 
 def test_nothing_is_scored_and_nothing_left_to_do(run):
     left = {path.name for path in run.folder.iterdir()}
-    assert {"masks", "walk", "classifier", "predictions"} <= left
-    assert not left & {"truth", "confusion", "report.html"}
+    assert {"masks", "walk", "classifier", "predictions", "report.html"} <= left
+    assert not left & {"truth", "confusion"}
+    page = (run.folder / "report.html").read_text()
+    assert 'id="gallery"' in page and 'id="masks"' not in page
     assert [path.name for path in (run.folder / "metrics").glob("*.csv")] == ["precision.csv"]
     assert run.planned() == {}
     assert {one.verdict for one in judge(load(run.folder))} == {Verdict.OK}
