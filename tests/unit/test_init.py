@@ -160,8 +160,7 @@ def test_a_list_to_report_on_is_kept_apart_if_it_can_be_scored(root: Path) -> No
     assert written("c.yaml")["dataset"]["evaluate"] == "all"
     Path("truth/d.png").rename("truth/b.png")  # none of the list val is left
     told = ("--labels", root / "labels.csv", "--masks", "truth", "--output", "d.yaml")
-    assert init(root, *told).exit_code == 0
-    assert list_photographs(written("d.yaml")["dataset"], Path("my photos"))
+    assert init(root, *told).exit_code == 0 and written("d.yaml")["dataset"]["evaluate"] == "all"
 
 
 def test_a_folder_per_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,12 +199,12 @@ def test_size_of_the_settings(root: Path, option: str, size: int) -> None:
 def test_size_follows_the_number_of_photographs() -> None:
     from cuewalk.start.settings import Wishes, write_settings
 
-    def settings(count: int) -> dict:
-        wishes = Wishes(
-            "a", "a", None, None, {"all": count}, (), "none", {}, small=count <= SMALL
-        )  # fmt: skip
+    def settings(n: int) -> dict:
+        wishes = Wishes("a", "a", None, None, {"all": n}, (), "none", {}, small=n <= SMALL)
         default = read_config(PROJECT / "config.yaml")
-        return check_config(merge_config(default, yaml.safe_load(write_settings(wishes))))
+        wanted = merge_config(default, yaml.safe_load(write_settings(wishes)))
+        check_config(merge_config(wanted, {"tables": ["faithfulness"]}))
+        return check_config(wanted)
 
     epochs = [settings(n)["classifier"]["training"]["epochs"] for n in (1, 30, 100, 1000, 9999)]
     assert epochs == sorted(epochs, reverse=True)

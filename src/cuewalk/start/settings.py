@@ -22,10 +22,12 @@ EPOCHS = (16, 40)
 _SMALL = {
     "size": 224, "cue_sizes": "[224, 320]", "cells": 28, "blocks": 1, "rate": "1.0e-3",
     "stem_rate": "0.0", "batch": 8, "alpha_low": 8, "alpha": 4, "affinity_epochs": 12,
+    "start": 0,
 }  # fmt: skip
 _LARGE = {
     "size": 320, "cue_sizes": "[224, 320, 416]", "cells": 40, "blocks": 4, "rate": "5.0e-4",
     "stem_rate": "1.0e-4", "batch": 16, "alpha_low": 4, "alpha": 8, "affinity_epochs": 4,
+    "start": 1,
 }  # fmt: skip
 
 
@@ -154,5 +156,6 @@ walk: {{beta: 8, steps: 32, also: [], alphas: []}}
 masks:
   splits: {splits}
   background: {{place: after, alpha: {alpha}}}   # smaller: less object
+explain: {{start_layer: {start}}}   # below the number of blocks; for the tables of the explainers
 compute: {{batch_size: 8}}
 """
