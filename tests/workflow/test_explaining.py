@@ -150,14 +150,14 @@ def test_another_method_leaves_the_others_alone(imagenet):
     assert imagenet.planned() == {}
     explain = {"methods": [*METHODS, "rollout"]}
     more = Run(imagenet.work, merge_config(IMAGENET, {"explain": explain}))
-    assert more.planned() == {"explanations": 1, "perturbation": 1, "faithfulness": 1}
+    assert more.planned() == {"explanations": 1, "perturbation": 1, "faithfulness": 1, "report": 1}
 
 
 def test_a_setting_concerns_the_methods_that_have_it(imagenet):
     other = Run(imagenet.work, merge_config(IMAGENET, {"explain": {"start_layer": 0}}))
-    assert other.planned() == {"explanations": 1, "perturbation": 1, "faithfulness": 1}
+    assert other.planned() == {"explanations": 1, "perturbation": 1, "faithfulness": 1, "report": 1}
     other = Run(imagenet.work, merge_config(IMAGENET, {"explain": {"lrp_norm_eps": None}}))
-    assert other.planned() == {"explanations": 2, "perturbation": 2, "faithfulness": 1}
+    assert other.planned() == {"explanations": 2, "perturbation": 2, "faithfulness": 1, "report": 1}
 
 
 def test_a_share_of_the_photographs_is_explained(imagenet, tmp_path):

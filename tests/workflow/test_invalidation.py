@@ -59,7 +59,7 @@ SETTINGS = {
     "panels": ({"report": {"panels": 1}}, Counter(report=1)),
     "start layer": (
         {"explain": {"start_layer": 0}},
-        Counter(explanations=4, perturbation=4, segmentation=4) + EXPLAINED,
+        Counter(explanations=4, perturbation=4, segmentation=4, report=1) + EXPLAINED,
     ),
     "batch size": ({"compute": {"batch_size": 5}}, Counter()),
     "workers": ({"compute": {"workers": 1}}, Counter()),
@@ -101,7 +101,7 @@ CODE = {
     "a line of the CRF": ("crf.py", "", "\nX = 1\n", Counter(crf=3, confusion_crf=3) + LABELLED),
     "a line of one explainer": (
         "explain/attention.py", "", "\nX = 1\n",
-        Counter(explanations=2, perturbation=2, segmentation=2) + EXPLAINED,
+        Counter(explanations=2, perturbation=2, segmentation=2, report=1) + EXPLAINED,
     ),
     "a comment": ("affinity/walk.py", "", "\n# Comment.\n", Counter()),
     "a docstring": ("affinity/walk.py", '"""', '"""In other words: ', Counter()),
