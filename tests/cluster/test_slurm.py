@@ -192,10 +192,11 @@ def memory(job: dict[str, str]) -> int:
 
 
 def contents(run: Run) -> dict[str, str]:
-    """Receipt -> digest of the values that it claims, but for tables that tell how fast."""
+    """Receipt -> digest of the values that it claims, but for what tells how fast."""
     found = {}
-    for path in sorted(run.folder.rglob("*.json")):
+    timed = {"faithfulness", "cue_segmentation", "report"}
+    for path in sorted(set(run.folder.rglob("*.json")) - set(run.folder.glob("logs/**/*"))):
         receipt = read_receipt(path)
-        if receipt["stage"] not in {"faithfulness", "cue_segmentation"}:
+        if receipt["stage"] not in timed:
             found[str(path.relative_to(run.folder))] = receipt["product"]
     return found

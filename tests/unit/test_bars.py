@@ -21,7 +21,7 @@ import sys, time
 from cuewalk.watch.bars import progress, watch_job
 watch_job(None, sys.argv[1])
 for _ in progress(range(30), 30, "cues", weight=lambda _: 1):
-    time.sleep(0.05)
+    time.sleep(0.1)
 """
 
 

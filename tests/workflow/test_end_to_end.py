@@ -154,7 +154,7 @@ def test_a_receipt_tells_the_configuration(tiny):
 def test_there_is_no_job_that_this_file_does_not_know(tiny):
     known = {receipt for _, _, receipt, _ in JOBS}
     found = {str(p.relative_to(tiny.folder)) for p in tiny.folder.rglob("*.json")}
-    assert found == known
+    assert {path for path in found if not path.startswith("logs/")} == known
 
 
 def test_every_job_leaves_a_log(tiny):

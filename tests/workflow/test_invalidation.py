@@ -193,7 +193,7 @@ def test_a_deleted_intermediate(copy, stage):
         + EVALUATED
         + TABLES,
         "walk": EVALUATED + TABLES,
-        "explanations/relevance": Counter(explanations=1, perturbation=1, segmentation=1)
+        "explanations/relevance": Counter(explanations=1, perturbation=1, segmentation=1, report=1)
         + EXPLAINED,
     }[stage]
     assert Counter(copy.planned()) == following
