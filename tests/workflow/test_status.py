@@ -19,7 +19,7 @@ from cuewalk.artifacts.receipts import read_receipt
 from cuewalk.config import merge_config
 from cuewalk.watch.status import Phase, RunNow, RunPhase, run_status
 
-EPOCHS = 60
+EPOCHS = 600
 MODEL = "results/watched/classifier/model.safetensors"
 
 
