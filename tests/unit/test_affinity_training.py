@@ -20,6 +20,7 @@ from cuewalk.affinity.training import (
 )
 from cuewalk.epochs import How
 from cuewalk.errors import InputError
+from cuewalk.stages import affinitynet
 
 COUNT, SIDE, GRID, RADIUS = 6, 32, 8, 3
 JITTER = (0.3, 0.3, 0.3, 0.1)
@@ -209,3 +210,12 @@ def test_item_leaves_the_generators_of_gpus_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
     random_photographs()[0]
     assert not seeds
+
+
+@pytest.mark.parametrize(
+    ("foreground", "negative", "key"), [(0, 0, "crf.alpha_low"), (9, 0, "crf.alpha_high")]
+)
+def test_labels_that_nothing_can_be_learnt_from(foreground, negative, key):
+    with pytest.raises(InputError, match=f"^{key}: .* nothing to learn"):
+        affinitynet._check_pairs(foreground, negative)
+    affinitynet._check_pairs(1, 1)

@@ -66,13 +66,27 @@ def _labelled(job: Job) -> tuple[Sequence[Record], np.ndarray]:
         rows |= {store.ids[row]: store.arrays["label"][row] for row in learning}
         pairs += store.arrays["pairs"][learning].sum(axis=0)
     log.info("pairs (background, foreground, negative): %s", pairs.tolist())
-    if not pairs[1] or not pairs[2]:
-        raise InputError(
-            "crf.alpha_low: the confident labels hold no foreground or no negative pair, so "
-            "AffinityNet has nothing to learn; raise alpha_low, or train the classifier longer."
-        )
+    _check_pairs(foreground=pairs[1], negative=pairs[2])
     ids = sorted(rows)
     return [by_id[id] for id in ids], np.stack([rows[id] for id in ids])
+
+
+def _check_pairs(foreground: int, negative: int) -> None:
+    """Refuse labels that AffinityNet cannot learn from.
+
+    Raises:
+        InputError: there are no pairs of a kind; names the key that makes more of them.
+    """
+    if not foreground:
+        raise InputError(
+            "crf.alpha_low: the confident labels hold no foreground pair, so AffinityNet has "
+            "nothing to learn; raise alpha_low, or train the classifier longer."
+        )
+    if not negative:
+        raise InputError(
+            "crf.alpha_high: the confident labels hold no background beside an object, so "
+            "AffinityNet has nothing to learn; lower alpha_high, or train the classifier longer."
+        )
 
 
 def _train(

@@ -21,13 +21,13 @@ EPOCHS = (16, 40)
 # Few photographs teach few weights, and the cues of what learnt little are faint.
 _SMALL = {
     "size": 224, "cue_sizes": "[224, 320]", "cells": 28, "blocks": 1, "rate": "1.0e-3",
-    "stem_rate": "0.0", "batch": 8, "alpha_low": 8, "alpha": 4, "affinity_epochs": 12,
-    "start": 0,
+    "stem_rate": "0.0", "batch": 8, "alpha_low": 2, "alpha_high": 4, "alpha": 4,
+    "affinity_epochs": 12, "start": 0,
 }  # fmt: skip
 _LARGE = {
     "size": 320, "cue_sizes": "[224, 320, 416]", "cells": 40, "blocks": 4, "rate": "5.0e-4",
-    "stem_rate": "1.0e-4", "batch": 16, "alpha_low": 4, "alpha": 8, "affinity_epochs": 4,
-    "start": 1,
+    "stem_rate": "1.0e-4", "batch": 16, "alpha_low": 4, "alpha_high": 32, "alpha": 8,
+    "affinity_epochs": 4, "start": 1,
 }  # fmt: skip
 
 
@@ -145,7 +145,8 @@ classifier:
   augment: {{flip: 0.5, jitter: [0.3, 0.3, 0.3, 0.1], crop: [0.35, 1.0], erase: 0.2}}
 cues: {{sizes: {cue_sizes}, flip: true}}
 grid: {{cells: {cells}, radius: 5}}
-crf: {{alpha_low: {alpha_low}, alpha_high: 32}}   # a larger alpha_low calls more cells sure objects
+# A larger alpha_low makes more sure objects, a smaller alpha_high more sure background.
+crf: {{alpha_low: {alpha_low}, alpha_high: {alpha_high}}}
 affinitynet:
   image_size: {size}
   levels: [4, 8, 16]
