@@ -7,10 +7,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
+
+import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 SYSTEM = ("/usr/sbin", "/sbin")
@@ -151,6 +153,19 @@ class Slurm:
         ends = [(p.name, p.read_text(errors="replace")[-1500:]) for p in self.folder.glob("*.out")]
         return "\n".join(f"{name}: {end}" for name, end in sorted(ends))
 
+    def left(self) -> list[psutil.Process]:
+        """What a killed slurmd left: all that has this cluster's file, and steps above it."""
+        conf, found = str(self.folder / "slurm.conf"), []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("SLURM_CONF") == conf:
+                    found += [process, *process.parents()]
+            except psutil.Error:
+                continue
+        # Steps hide their environment; above them are the test itself and those that called it.
+        of_this = {os.getpid(), *(p.pid for p in psutil.Process().parents())}
+        return [p for p in dict.fromkeys(found) if p.pid not in of_this | {1}]
+
     def stop_all(self) -> None:
         """End all jobs, then all daemons."""
         if "slurmd" in self.daemons:
@@ -159,6 +174,9 @@ class Slurm:
             time.sleep(1)
         for name in ("slurmd", "slurmctld", "munged"):
             self.stop(name)
+        for process in self.left():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         for log in self.logs:
             log.close()
 
