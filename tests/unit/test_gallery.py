@@ -1,7 +1,9 @@
 """Which photographs the report shows."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 from made_report import decode, panel
 
 from cuewalk.report.gallery import THUMBNAIL, Score, choose, shown
@@ -37,8 +39,12 @@ def test_no_place_shows_nothing():
 
 
 def test_the_small_picture_bears_the_mask_in_its_colour():
-    one = panel()
-    picture = decode(shown(one, Score()).thumbnail)
-    assert picture.height == THUMBNAIL
-    bare = decode(shown(panel(), Score()).thumbnail)
-    assert picture.tobytes() == bare.tobytes()
+    half = np.zeros((48, 64), np.uint8)
+    half[:, 32:] = 2  # in the palette (0, 128, 0)
+    grey = replace(panel(), image=np.full((48, 64, 3), 100, np.uint8), mask=half)
+    bare = np.asarray(decode(shown(replace(grey, mask=None), Score()).thumbnail), int)
+    masked = np.asarray(decode(shown(grey, Score()).thumbnail), int)
+    assert masked.shape[0] == THUMBNAIL
+    left, right = np.s_[:, :80], np.s_[:, 96:]
+    assert abs(masked[left] - bare[left]).max() < 12  # JPEG
+    assert np.allclose(masked[right].mean((0, 1)), (50, 114, 50), atol=4)
