@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from gpus import pretend_gpus
 
 from cuewalk.devices import gpus, gpus_of_a_job, take_gpu
 
@@ -34,13 +35,10 @@ with said.open("a") as file:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A workstation with two GPUs, as its driver's own program tells, and no scheduler."""
-    program = tmp_path / "bin" / "nvidia-smi"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho GPU-aa\necho GPU-bb\n")
-    program.chmod(0o755)
+    driver = pretend_gpus(tmp_path, "GPU-aa", "GPU-bb")
     for name in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "PE_HOSTFILE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", f"{driver}:{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the locks lie
     return tmp_path
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import runs
+from gpus import pretend_gpus
 from runs import Run
 
 from cuewalk.artifacts.receipts import read_receipt
@@ -25,13 +26,10 @@ def test_other_resources_compute_nothing_again(tiny, monkeypatch):
 @pytest.fixture
 def one_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine whose driver names one GPU, which torch then does not find."""
-    program = tmp_path / "bin" / "nvidia-smi"
-    program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho GPU-aa\n")
-    program.chmod(0o755)
+    driver = pretend_gpus(tmp_path, "GPU-aa")
     for name in ("CUDA_VISIBLE_DEVICES", "CUEWALK_GPU"):
         monkeypatch.delitem(runs.ENVIRONMENT, name, raising=False)
-    monkeypatch.setitem(runs.ENVIRONMENT, "PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.setitem(runs.ENVIRONMENT, "PATH", f"{driver}:{os.environ['PATH']}")
     monkeypatch.setitem(runs.ENVIRONMENT, "TMPDIR", str(tmp_path))  # of the locks
 
 
