@@ -12,7 +12,7 @@ from cuewalk.datasets.voc import check_mask
 from cuewalk.errors import InputError
 
 LARGE = 1024
-"""Pixels of a long side: the CRF takes 2 s and 0.3 GB at 1,000, 12 s and 0.9 GB at 2,000."""
+"""Pixels of a long side, above which the CRF takes seconds and much memory for each photograph."""
 FEW = 10
 """Photographs of a class: with fewer, little is learnt of it."""
 NAMED = 3
