@@ -1,7 +1,7 @@
 """From the rows of a store to maps at the size of the photograph."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,22 @@ def data_set_ids(label: np.ndarray, classes: Sequence[int]) -> np.ndarray:
     return found
 
 
+class Competing(NamedTuple):
+    """Planes of a photograph that compete for its pixels.
+
+    Attributes:
+        id: of the photograph.
+        planes: (K, H, W), of its classes.
+        background: (H, W).
+        classes: index of each plane's class.
+    """
+
+    id: str
+    planes: np.ndarray
+    background: np.ndarray
+    classes: list[int]
+
+
 class WalkedPlanes:
     """Reads a walk store: class planes and backgrounds of one photograph at one (beta, steps)."""
 
@@ -66,21 +82,12 @@ class WalkedPlanes:
         alpha = self.alphas.index(background.alpha or 0.0)
         return resize(row[alpha, self.settings.index(setting)], self.size(id))
 
-
-class Competing(NamedTuple):
-    """Planes of a photograph that compete for its pixels.
-
-    Attributes:
-        id: of the photograph.
-        planes: (K, H, W), of its classes.
-        background: (H, W).
-        classes: index of each plane's class.
-    """
-
-    id: str
-    planes: np.ndarray
-    background: np.ndarray
-    classes: list[int]
+    def competing(self, id: str, cfg: Mapping[str, Any]) -> Competing:
+        """The planes that a photograph's mask is made of, by config sections masks and walk."""
+        setting = (cfg["walk"]["beta"], cfg["walk"]["steps"])
+        planes, classes = self.planes(id, setting)
+        background = Background.parse(cfg["masks"]["background"])
+        return Competing(id, planes, self.background(id, setting, background, planes), classes)
 
 
 def competing(job: Job, text: str) -> Iterator[Competing]:
@@ -94,8 +101,5 @@ def competing(job: Job, text: str) -> Iterator[Competing]:
     records = records_by_id(job)
     wanted = set(job.cfg["masks"]["splits"])
     ids = [id for id in walked.store.ids if wanted & set(records[id].splits)]
-    background = Background.parse(job.cfg["masks"]["background"])
-    setting = (job.cfg["walk"]["beta"], job.cfg["walk"]["steps"])
     for id in progress(ids, len(ids), text, weight=lambda _: 1):
-        planes, classes = walked.planes(id, setting)
-        yield Competing(id, planes, walked.background(id, setting, background, planes), classes)
+        yield walked.competing(id, job.cfg)

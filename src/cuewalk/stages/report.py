@@ -14,7 +14,7 @@ from cuewalk.artifacts.table import read_table
 from cuewalk.datasets.images import load_image
 from cuewalk.datasets.listing import ROLES
 from cuewalk.datasets.record import Record
-from cuewalk.evaluate.background import Background, predict
+from cuewalk.evaluate.background import predict
 from cuewalk.evaluate.confusion import mean_iou
 from cuewalk.report.gallery import Score, choose, shown
 from cuewalk.report.page import build_page
@@ -121,11 +121,7 @@ def _panel(job: Job, record: Record, truth: TruthReader, stores: Sequence[Store]
     cues, crf, labels, walk = stores
     maps, classes = photograph_cues(cues, record.id, job.cfg["cue_map"]["root"])
     posteriors = crf.row(record.id)
-    walked = WalkedPlanes(walk)
-    setting = (job.cfg["walk"]["beta"], job.cfg["walk"]["steps"])
-    planes, _ = walked.planes(record.id, setting)
-    background = Background.parse(job.cfg["masks"]["background"])
-    plane = walked.background(record.id, setting, background, planes)
+    walked = WalkedPlanes(walk).competing(record.id, job.cfg)
     return Panel(
         id=record.id,
         labels=[truth.wanted[c] for c in classes],
@@ -134,8 +130,8 @@ def _panel(job: Job, record: Record, truth: TruthReader, stores: Sequence[Store]
         foreground=1 - posteriors["low"][0].astype(np.float32),
         background=posteriors["high"][0].astype(np.float32),
         label=data_set_ids(labels.row(record.id)["label"], classes),
-        walked=planes,
-        mask=predict(planes, plane, classes),
+        walked=walked.planes,
+        mask=predict(walked.planes, walked.background, classes),
         truth=truth.get(record.id),
         affinity=walk.row(record.id)["affinity"].astype(np.float32),
     )
