@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cuewalk.affinity.loss import affinities, affinity_loss
 from cuewalk.affinity.pairs import count_pairs, offsets, pair_kinds, pair_nodes, source, target
-from cuewalk.affinity.walk import affinity_matrix, transition, walk
+from cuewalk.affinity.walk import affinity_matrix, chebyshev_weights, transition, walk
 from cuewalk.errors import InputError
 
 GRIDS = [(7, 13, 5), (11, 10, 5), (6, 9, 3)]
@@ -176,6 +176,17 @@ def test_walk_is_the_dense_matrix_power() -> None:
         np.testing.assert_allclose(ours, expected.reshape(planes.shape), rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("power", [0, 1, 2, 7, 256, 2**16])
+def test_weights_give_the_power(power: int) -> None:
+    weights = chebyshev_weights(power)
+    assert min(weights) >= 0
+    assert sum(weights) == pytest.approx(1, rel=1e-12)
+    x = np.linspace(-1, 1, 201)
+    ours = np.polynomial.chebyshev.chebval(x, weights)
+    np.testing.assert_allclose(ours, x**power, rtol=0, atol=1e-12)
+    assert len(weights) <= 1 + min(power, 9 * power**0.5)
+
+
 def test_snapshots_are_separate_walks() -> None:
     matrix = transition(random_affinities(8, 12), 8, 12, beta=2)
     planes = torch.rand(2, 8, 12, dtype=torch.float64)
@@ -204,7 +215,7 @@ def test_walk_keeps_constants_bounds_and_isolated_cells() -> None:
     alone = [(y, x) for y in range(height) for x in range(width) if (y, x) not in paired]
     assert len(alone) == 10
     for y, x in alone:
-        assert after[0, y, x] == planes[0, y, x]
+        torch.testing.assert_close(after[0, y, x], planes[0, y, x], rtol=1e-14, atol=0)
     assert not torch.equal(after[0, 4], planes[0, 4])
 
 

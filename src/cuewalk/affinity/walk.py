@@ -1,10 +1,12 @@
 """Random walk: cues spread along affinities (paper, section 4.3).
 
 vec(M*) = T^t vec(M) with T = D^-1 W^beta (elementwise power, D the row sums). The released code
-squares T eight times, that is t = 2^8 steps; the paper's text says t = 8. Here T stays sparse and
-is applied t times to the planes, which gives the same result over 200 times faster.
+squares T eight times, that is t = 2^8 steps; the paper's text says t = 8. Here T stays sparse, and
+T^t is summed up from Chebyshev polynomials of T: 139 products with the planes instead of 256
+steps, to the same result up to rounding, hundreds of times faster than the squarings.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -36,13 +38,15 @@ class _Pattern(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _pattern(height: int, width: int, radius: int, device: torch.device) -> _Pattern:
-    sources, targets = pair_nodes(height, width, radius)
+    # A walk mostly reads the matrix: 32 bits for its places make it a quarter smaller.
+    sources, targets = (nodes.astype(np.int32) for nodes in pair_nodes(height, width, radius))
     i, j = np.broadcast_to(sources, targets.shape).reshape(-1), targets.reshape(-1)
-    cells = np.arange(height * width)
+    cells = np.arange(height * width, dtype=np.int32)
     rows, columns = np.concatenate([i, j, cells]), np.concatenate([j, i, cells])
-    order = np.lexsort((columns, rows))
-    row_starts = np.searchsorted(rows[order], np.arange(height * width + 1))
-    parts = (row_starts, columns[order], rows[order], order)
+    order = np.lexsort((columns, rows)).astype(np.int32)
+    rows, columns = rows[order], columns[order]
+    row_starts = np.searchsorted(rows, np.arange(height * width + 1)).astype(np.int32)
+    parts = (row_starts, columns, rows, order)
     return _Pattern(*(torch.from_numpy(part).to(device) for part in parts))
 
 
@@ -65,7 +69,7 @@ def affinity_matrix(aff: Tensor, height: int, width: int, radius: int = 5) -> Te
     pattern = _pattern(height, width, radius, aff.device)
     pairs = aff.double().flatten()
     entries = torch.cat([pairs, pairs, pairs.new_ones(height * width)])
-    return _csr(pattern, entries[pattern.order])
+    return _csr(pattern, entries.index_select(0, pattern.order))
 
 
 @torch.no_grad()
@@ -88,12 +92,17 @@ def transition(aff: Tensor, height: int, width: int, *, beta: float, radius: int
     powered = affinity_matrix(aff.double() ** beta, height, width, radius)
     pattern = _pattern(height, width, radius, aff.device)
     degree = powered @ powered.values().new_ones(height * width)
-    return _csr(pattern, powered.values() / degree[pattern.rows])
+    powered.values().div_(degree.index_select(0, pattern.rows))
+    return powered
 
 
 @torch.no_grad()
 def walk(transition: Tensor, planes: Tensor, steps: int | Sequence[int]) -> dict[int, Tensor]:
     """Spread planes over the grid, T^t vec(M) (paper, section 4.3).
+
+    T has the eigenvalues of a symmetric matrix with none beyond 1 in size, where
+    x^t = sum_k a_k T_k(x) in Chebyshev polynomials T_k, and all a_k far above sqrt(t) are
+    negligible. T_k+1(x) = 2 x T_k(x) - T_k-1(x) gives each for one product.
 
     Args:
         transition: matrix (N, N) of `transition`.
@@ -109,14 +118,38 @@ def walk(transition: Tensor, planes: Tensor, steps: int | Sequence[int]) -> dict
     wanted = {steps} if isinstance(steps, int) else set(steps)
     if min(wanted) < 0:
         raise InputError(f"walk of {min(wanted)} steps is impossible: use 0 or more")
-    state = planes.double().flatten(1).T.contiguous()
-    snapshots: dict[int, Tensor] = {}
-    for step in range(max(wanted) + 1):
-        if step in wanted:
-            snapshots[step] = state.T.reshape(planes.shape).clone()
-        if step < max(wanted):
-            state = transition @ state
-    return snapshots
+    start = planes.double().flatten(1).T.contiguous()
+    weights = {t: chebyshev_weights(t) for t in wanted}
+    sums = {t: torch.zeros_like(start) for t in wanted}
+    before, term = start, start
+    for degree in range(max(map(len, weights.values()))):
+        if degree == 1:
+            term = transition @ start
+        elif degree > 1:
+            before, term = term, torch.addmm(before, transition, term, beta=-1, alpha=2)
+        for t, weight in weights.items():
+            if degree < len(weight) and weight[degree]:
+                sums[t].add_(term, alpha=weight[degree])
+    # A weighted mean lies between the plane's ends; rounding alone would leave them.
+    low, high = start.amin(0), start.amax(0)
+    return {t: total.clamp_(low, high).T.reshape(planes.shape) for t, total in sums.items()}
+
+
+@lru_cache(maxsize=32)
+def chebyshev_weights(power: int) -> tuple[float, ...]:
+    """Weights a_k of x^power = sum_k a_k T_k(x), those that matter in float64.
+
+    a_k is how likely a fair walk on the line is k from its start after `power` steps; they sum
+    to 1, and what lies beyond the last one given to less than 2^-53 (Hoeffding's inequality).
+    """
+    reach = min(power, math.ceil(math.sqrt(2 * power * 54 * math.log(2))))
+    weights, left = [0.0] * (reach + 1), power // 2
+    chance = math.comb(power, left) / 2**power
+    for k in range(power % 2, reach + 1, 2):
+        weights[k] = 2 * chance if k else chance
+        chance *= left / (power - left + 1)
+        left -= 1
+    return tuple(weights)
 
 
 def _csr(pattern: _Pattern, values: Tensor) -> Tensor:
