@@ -113,17 +113,6 @@ def test_the_safe_quotient_drops_zeros_and_never_divides_by_zero() -> None:
     torch.testing.assert_close(rules.reciprocal(z), expected, rtol=1e-8, atol=0)
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 5, 24), (1, 24)])
-def test_products_are_those_of_torch_in_either_precision(shape: tuple[int, ...]) -> None:
-    generator = torch.Generator().manual_seed(2)
-    rows = torch.randn(shape, dtype=torch.float64, generator=generator)
-    weight = torch.randn(24, 36, dtype=torch.float64, generator=generator)
-    for matrix in (weight, weight.mT.contiguous().mT):
-        assert torch.equal(rules.product(rows, matrix), rows @ matrix)
-        single = rules.product(rows.float(), matrix.float())
-        torch.testing.assert_close(single.double(), rows @ matrix, rtol=0, atol=1e-5)
-
-
 def test_a_weight_changed_in_place_changes_the_cue() -> None:
     model, images = vit(), photographs()
     before = relevance(model, images, CLASSES)

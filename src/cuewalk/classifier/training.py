@@ -18,6 +18,7 @@ from cuewalk.distributed.group import Group
 from cuewalk.distributed.layers import synchronise
 from cuewalk.epochs import Batches, How, Step, descend, run_epochs
 from cuewalk.errors import InputError
+from cuewalk.products import OneDnnLinear
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def _step(
 ) -> float:
     """One step of the optimiser; returns the mean loss of the batch before it."""
     images, indices = step.part
-    own = F.multilabel_soft_margin_loss(model(images), targets[indices], reduction="sum")
+    with OneDnnLinear():
+        logits = model(images)
+    own = F.multilabel_soft_margin_loss(logits, targets[indices], reduction="sum")
     own = own / len(step.batch)
     loss = group.sum(own).item()
     if not math.isfinite(loss):

@@ -18,6 +18,7 @@ from cuewalk.evaluate.curves import LEVELS
 from cuewalk.evaluate.explanation import evaluated_map
 from cuewalk.explain.chance import random
 from cuewalk.explain.trace import class_token_alone
+from cuewalk.products import OneDnnLinear
 
 FRACTIONS = LEVELS[1:]
 """Shares of the pixels that are removed: 0.1 to 0.9."""
@@ -117,7 +118,7 @@ def answers(model: VisionTransformer, image: Tensor, orders: Tensor, batch: int)
         Logits (M, 9, classes), on the device of ``image``.
     """
     parts = []
-    with class_token_alone(model):
+    with class_token_alone(model), OneDnnLinear():
         for some in torch.split(orders, max(1, batch // len(FRACTIONS))):
             images = perturbed(image.expand(len(some), -1, -1, -1), some)
             parts.append(model(normalise(images.flatten(0, 1))).unflatten(0, images.shape[:2]))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cuewalk.explain.trace import LinearTrace
+from cuewalk.products import product
 
 EPS = 1e-9
 
@@ -28,19 +29,6 @@ def reciprocal(z: Tensor, eps: float = EPS) -> Tensor:
     # Arithmetic instead of masks: comparing and masking cost a CPU far more.
     inverse = (z + eps).reciprocal_().nan_to_num_(nan=math.nan, posinf=1 / eps)
     return inverse.mul_(z.sgn().square_())
-
-
-def product(rows: Tensor, matrix: Tensor) -> Tensor:
-    """Matrix product of rows (..., m) and a weight (m, n), either contiguous or transposed.
-
-    For float32 on a CPU through oneDNN, where torch has it: faster than MKL, which torch takes by
-    itself. It is the operator that torch.compile puts in place.
-    """
-    single = rows.dtype == torch.float32 and rows.device.type == "cpu"
-    if single and hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        result: Tensor = torch.ops.mkldnn._linear_pointwise(rows, matrix.mT, None, "none", [], "")
-        return result
-    return rows @ matrix
 
 
 def linear(layer: LinearTrace, r: Tensor) -> Tensor:
@@ -73,7 +61,7 @@ def linear_halves(layer: LinearTrace, r: Tensor) -> Tensor:
 
     def half(sign: int) -> Tensor:
         x, weight = (sign * layer.x).clamp(min=0), (sign * layer.weight).clamp(min=0)
-        return ((r * reciprocal(x @ weight.mT)) @ weight).mul_(x)
+        return product(r * reciprocal(product(x, weight.mT)), weight).mul_(x)
 
     return half(1).add_(half(-1))
 

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from cuewalk.errors import InputError
 from cuewalk.explain.support import check_supported
+from cuewalk.products import OneDnnLinear
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +147,8 @@ def record(model: nn.Module, images: Tensor, first: int | None = 0) -> Trace:
     check_supported(model)
     assert isinstance(model, VisionTransformer)
     blocks = _blocks_from(model, first)
-    with _quiet(model, blocks), _listening(model, blocks) as seen, torch.enable_grad():
+    quiet, listening = _quiet(model, blocks), _listening(model, blocks)
+    with quiet, listening as seen, torch.enable_grad(), OneDnnLinear():
         logits = model(images)
     linears = [module for module in seen.inputs if isinstance(module, nn.Linear)]
     scratch = logits.new_empty(max(layer.weight.numel() for layer in linears))

@@ -6,6 +6,7 @@ import torch
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, write_store
 from cuewalk.classifier.images import normalise
+from cuewalk.products import OneDnnLinear
 from cuewalk.stages.networks import load_classifier, network_input, prepare
 from cuewalk.stages.rows import batches, shard_records, with_role
 from cuewalk.stages.runner import Job, main, progress
@@ -25,7 +26,7 @@ def run(job: Job) -> int:
     steps = batches(range(len(records)), job.compute["batch_size"])
     for rows in progress(steps, len(records), "predictions", weight=len):
         images = normalise(network_input(job, [records[row] for row in rows], size)).to(device)
-        with torch.no_grad():
+        with torch.no_grad(), OneDnnLinear():
             for view, seen in enumerate((images, images.flip(-1))):
                 logits[rows, view] = model(seen).float().cpu().numpy()
     with atomic_folder(job.outputs["predictions"]) as folder:
