@@ -1,6 +1,11 @@
 """Properties of the dense CRF that no golden value covers."""
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 
 from cuewalk.crf import CrfSettings, dense_crf, dense_crf_pair
 from cuewalk.cues import background_map
@@ -63,3 +68,20 @@ def test_strong_weights_do_not_underflow() -> None:
         np.testing.assert_array_equal(posterior, dense_crf(image, alone, settings))
         assert np.isfinite(posterior).all()
     assert not np.array_equal(*pair)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory is set up with glibc alone")
+def test_a_process_keeps_the_memory_it_frees() -> None:
+    code = (
+        "import resource, numpy, cuewalk.stages.crf as crf\n"
+        "crf.keep_freed_memory() if {keep} else None\n"
+        "numpy.ones(2**26, numpy.uint8)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "for _ in range(4): numpy.ones(2**26, numpy.uint8)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)"
+    )
+    usual, kept = (
+        int(subprocess.check_output([sys.executable, "-c", code.format(keep=keep)]))
+        for keep in (False, True)
+    )
+    assert kept < 100 < usual
