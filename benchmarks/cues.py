@@ -23,8 +23,8 @@ from cuewalk.classifier.images import normalise
 from cuewalk.datasets.record import Record, write_index
 from cuewalk.explain.relevance import relevance
 from cuewalk.stages import cues
-from cuewalk.stages.networks import network_input, save_model
-from cuewalk.stages.rows import shard_records
+from cuewalk.stages.networks import network_batches, save_model
+from cuewalk.stages.rows import batches, shard_records
 from cuewalk.stages.runner import Job
 
 BATCH, START = 4, 1
@@ -46,7 +46,7 @@ def written(folder: Path, name: str, side: int, count: int) -> Job:
     save_model(build_model(model, 2), folder / "model.safetensors", about)
     return Job(
         cfg={"cues": {"sizes": [side], "flip": True, "start_layer": START}},
-        compute={"device": "cpu", "batch_size": BATCH},
+        compute={"device": "cpu", "batch_size": BATCH, "workers": 0},
         root=folder,
         inputs={"index": [folder / "index.csv"], "model": [folder / "model.safetensors"]},
         outputs={"cues": folder / "cues"},
@@ -76,8 +76,9 @@ def rows(quick: bool = False) -> list[Row]:
         job = written(Path(folder), name, side, count)
         model, _ = cues.load_classifier(job.input("model"))
         records = shard_records(job)
-        images = normalise(network_input(job, records, side))
-        plain = partial(loop, model, list(images.split(BATCH)))
+        steps = batches(range(count), BATCH)
+        ready = [normalise(seen) for _, seen in network_batches(job, records, steps, side, name)]
+        plain = partial(loop, model, ready)
         ours = partial(cues.run, job)
         ours()
         stored = read_store(job.outputs["cues"] / "cues.zarr.zip").arrays[f"grid_{side}"][:, 0]

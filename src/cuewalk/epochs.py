@@ -12,9 +12,10 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler
+from torch.utils.data import BatchSampler, RandomSampler, Sampler
 
 from cuewalk.distributed.group import ALONE, Group
+from cuewalk.loading import Batched
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
@@ -96,14 +97,9 @@ class Batches:
     def __init__(self, photographs: Photos, size: int, how: How) -> None:
         self.photographs, self.size, self.how = photographs, size, how
         self.order = torch.Generator()
-        data = cast(Dataset[Any], photographs)
-        whole = BatchSampler(RandomSampler(cast(Any, data), generator=self.order), size, False)
-        self.loader = DataLoader(
-            data,
-            batch_sampler=_Shares(whole, how.group),
-            generator=self.order,
-            num_workers=how.workers,
-        )
+        draws = RandomSampler(cast(Any, photographs), generator=self.order)
+        shares = _Shares(BatchSampler(draws, size, False), how.group)
+        self.loader = Batched(photographs, shares, how.workers, self.order)
 
     def __len__(self) -> int:
         return len(self.loader)

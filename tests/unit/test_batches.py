@@ -4,6 +4,7 @@ Where float32 is added up in another order, cues differ by rounding that the met
 divides by sums that pass through 0: a typical map by a millionth of its range, none by a hundredth.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from cuewalk.affinity.loss import affinities
 from cuewalk.artifacts.store import read_store
 from cuewalk.classifier.images import normalise
 from cuewalk.datasets.record import Record, write_index
+from cuewalk.errors import InputError
 from cuewalk.evaluate.perturbation import answers, perturbed, removal_order
 from cuewalk.stages import cues
 from cuewalk.stages.networks import save_model
@@ -51,7 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Job:
     save_model(classifier(), folder / "model.safetensors", about)
     return Job(
         cfg={"cues": {"sizes": [SIDE], "flip": True, "start_layer": 0}},
-        compute={"device": "cpu", "batch_size": 4},
+        compute={"device": "cpu", "batch_size": 4, "workers": 0},
         root=folder,
         inputs={"index": [folder / "index.csv"], "model": [folder / "model.safetensors"]},
         outputs={},
@@ -99,6 +101,27 @@ def test_cues_do_not_depend_on_the_shards(whole: Job, tmp_path: Path) -> None:
 
 def test_cues_do_not_depend_on_the_threads(whole: Job, tmp_path: Path) -> None:
     assert_alike(grids(replace(whole, threads=2), tmp_path / "two"), grids(whole, tmp_path / "one"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_cues_are_the_same_bits_whoever_loads(whole: Job, tmp_path: Path, workers: int) -> None:
+    other = replace(whole, compute={**whole.compute, "workers": workers})
+    found, expected = grids(other, tmp_path / "other"), grids(whole, tmp_path / "whole")
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[id], maps) for id, maps in expected.items())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_photograph_gone_is_told_in_one_sentence(
+    whole: Job, tmp_path: Path, workers: int
+) -> None:
+    copy = shutil.copytree(whole.root, tmp_path / "copy")
+    (copy / "photograph_5.png").write_bytes(b"")
+    compute = {**whole.compute, "workers": workers}
+    with pytest.raises(InputError) as caught:
+        grids(replace(whole, root=copy, compute=compute), tmp_path / "out")
+    assert str(caught.value).startswith(f"{copy / 'photograph_5.png'}: cannot be decoded")
+    assert "\n" not in str(caught.value)
 
 
 def test_cues_of_other_photographs_would_be_noticed(whole: Job, tmp_path: Path) -> None:

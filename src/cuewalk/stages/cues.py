@@ -11,9 +11,9 @@ from cuewalk.artifacts.store import Store, pad_classes, write_store
 from cuewalk.classifier.images import normalise
 from cuewalk.datasets.record import Record
 from cuewalk.explain.relevance import relevance
-from cuewalk.stages.networks import load_classifier, network_input, prepare
+from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import class_indices, class_slots, equal_batches, shard_records
-from cuewalk.stages.runner import Job, main, progress
+from cuewalk.stages.runner import Job, main
 
 
 def run(job: Job) -> int:
@@ -53,13 +53,12 @@ def _grids(
     views = 2 if cfg["flip"] else 1
     grids = np.zeros((len(records), class_slots(labels), views, height, width), np.float32)
     steps = equal_batches(labels, job.compute["batch_size"])
-    text = f"cues at {size}"
-    for rows in progress(steps, len(records), text, weight=len):
-        images = normalise(network_input(job, [records[row] for row in rows], size)).to(device)
+    for rows, seen in network_batches(job, records, steps, size, f"cues at {size}"):
+        images = normalise(seen.to(device))
         classes = torch.tensor([labels[row] for row in rows], device=device).T.contiguous()
         for view in range(views):
-            seen = images.flip(-1) if view else images
-            found = relevance(model, seen, classes, start_layer=cfg["start_layer"])
+            turned = images.flip(-1) if view else images
+            found = relevance(model, turned, classes, start_layer=cfg["start_layer"])
             grids[rows, : len(classes), view] = found.transpose(0, 1).float().cpu().numpy()
     return grids
 

@@ -14,9 +14,9 @@ from cuewalk.classifier.images import normalise
 from cuewalk.datasets.record import Record, in_sample
 from cuewalk.evaluate.explanation import is_constant
 from cuewalk.explain.registry import explainer
-from cuewalk.stages.networks import load_classifier, network_input, prepare
+from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import class_indices, class_slots, equal_batches, records_by_id
-from cuewalk.stages.runner import Job, main, progress
+from cuewalk.stages.runner import Job, main
 
 
 def run(job: Job) -> int:
@@ -74,8 +74,8 @@ def _maps(
     distinct = [list(dict.fromkeys(row)) for row in slots]
     maps = np.zeros((0, 0, 0, 0), np.float32)
     steps = equal_batches(distinct, job.compute["batch_size"])
-    for rows in progress(steps, len(records), job.cfg["method"], weight=len):
-        images = normalise(network_input(job, [records[row] for row in rows], size)).to(device)
+    for rows, seen in network_batches(job, records, steps, size, job.cfg["method"]):
+        images = normalise(seen.to(device))
         classes = torch.tensor([distinct[row] for row in rows], device=device).T.contiguous()
         found = explain(model, images, classes, **options).transpose(0, 1).float().cpu().numpy()
         if not maps.size:

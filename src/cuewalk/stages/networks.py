@@ -1,7 +1,7 @@
 """What the stages that run a network share: device, saved models, photographs by record."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from cuewalk.datasets.images import load_image
 from cuewalk.datasets.record import Record
 from cuewalk.devices import take_gpu
 from cuewalk.errors import InputError
-from cuewalk.stages.runner import Job, log
+from cuewalk.loading import Batched
+from cuewalk.stages.runner import Job, log, progress
 
 
 def prepare(job: Job, *, alone: bool = True) -> torch.device:
@@ -45,10 +46,38 @@ def prepare(job: Job, *, alone: bool = True) -> torch.device:
     return torch.device(name)
 
 
-def network_input(job: Job, records: Sequence[Record], size: int) -> torch.Tensor:
-    """Photographs as a network sees them, not yet normalised: (n, 3, size, size) in [0, 1]."""
-    images = (load_image(job.root, record) for record in records)
-    return torch.stack([to_tensor(pil_squash(image, size)) for image in images])
+def network_batches(
+    job: Job, records: Sequence[Record], steps: Iterable[Sequence[int]], size: int, text: str
+) -> Iterator[tuple[Sequence[int], torch.Tensor]]:
+    """Photographs as a network sees them, not yet normalised, under the eyes of `progress`.
+
+    Args:
+        job: that runs a network; `compute.workers` processes load ahead of it.
+        records: to load.
+        steps: rows of `records` for each batch.
+        size: side of the square that the network takes, pixels.
+        text: what the progress is of.
+
+    Yields:
+        The rows of a batch and its photographs (n, 3, size, size) in [0, 1], on the CPU.
+    """
+    rows = [list(step) for step in steps]
+    batches = Batched(_Inputs(job.root, records, size), rows, job.compute["workers"])
+    together = zip(rows, batches, strict=True)
+    yield from progress(together, len(records), text, weight=lambda step: len(step[0]))
+
+
+class _Inputs:
+    """Photographs as a network sees them, each (3, size, size) in [0, 1]."""
+
+    def __init__(self, root: Path, records: Sequence[Record], size: int) -> None:
+        self.root, self.records, self.size = root, records, size
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        return to_tensor(pil_squash(load_image(self.root, self.records[row]), self.size))
 
 
 def image_loader(root: Path, records: Sequence[Record]) -> Loader:

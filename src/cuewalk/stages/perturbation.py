@@ -11,9 +11,9 @@ from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, read_store, write_store
 from cuewalk.evaluate.curves import LEVELS
 from cuewalk.evaluate.perturbation import answers, ranked_maps, removal_order
-from cuewalk.stages.networks import load_classifier, network_input, prepare
+from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import batches, present, records_by_id
-from cuewalk.stages.runner import Job, main, progress
+from cuewalk.stages.runner import Job, main
 
 DIRECTIONS = ("negative", "positive")
 
@@ -31,15 +31,15 @@ def run(job: Job) -> int:
     maps = read_store(job.input("explanations") / "explanations.zarr.zip")
     predictions = read_store(job.input("predictions") / "predictions.zarr.zip")
     whole = [predictions.row(id)["logits"][0] for id in maps.ids]
-    records = records_by_id(job)
+    by_id = records_by_id(job)
+    records = [by_id[id] for id in maps.ids]
     class_id = maps.arrays["class_id"]
     shape = (*class_id.shape, len(DIRECTIONS), len(LEVELS))
     top, logit = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     size, batch = about["model"]["image_size"], job.compute["batch_size"]
     steps = batches(range(len(maps.ids)), batch)
-    for rows in progress(steps, len(maps.ids), "perturbation", weight=len):
-        images = network_input(job, [records[maps.ids[row]] for row in rows], size).to(device)
-        for row, image in zip(rows, images, strict=True):
+    for rows, images in network_batches(job, records, steps, size, "perturbation"):
+        for row, image in zip(rows, images.to(device), strict=True):
             classes = present(class_id[row])
             grids, constant = (maps.arrays[n][row, : len(classes)] for n in ("map", "constant"))
             planes = ranked_maps(model, image, grids, constant, classes, job.cfg["seed"])

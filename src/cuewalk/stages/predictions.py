@@ -7,9 +7,9 @@ from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, write_store
 from cuewalk.classifier.images import normalise
 from cuewalk.products import OneDnnLinear
-from cuewalk.stages.networks import load_classifier, network_input, prepare
+from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import batches, shard_records, with_role
-from cuewalk.stages.runner import Job, main, progress
+from cuewalk.stages.runner import Job, main
 
 
 def run(job: Job) -> int:
@@ -24,11 +24,11 @@ def run(job: Job) -> int:
     records = with_role(shard_records(job), "evaluate")
     logits = np.zeros((len(records), 2, len(about["classes"])), np.float32)
     steps = batches(range(len(records)), job.compute["batch_size"])
-    for rows in progress(steps, len(records), "predictions", weight=len):
-        images = normalise(network_input(job, [records[row] for row in rows], size)).to(device)
+    for rows, seen in network_batches(job, records, steps, size, "predictions"):
+        images = normalise(seen.to(device))
         with torch.no_grad(), OneDnnLinear():
-            for view, seen in enumerate((images, images.flip(-1))):
-                logits[rows, view] = model(seen).float().cpu().numpy()
+            for view, turned in enumerate((images, images.flip(-1))):
+                logits[rows, view] = model(turned).float().cpu().numpy()
     with atomic_folder(job.outputs["predictions"]) as folder:
         store = Store(tuple(r.id for r in records), {"logits": logits}, {})
         write_store(folder / "predictions.zarr.zip", store)

@@ -19,9 +19,9 @@ from cuewalk.classifier.images import normalise
 from cuewalk.cues import background_map
 from cuewalk.resize import to_cells
 from cuewalk.stages.maps import photograph_cues
-from cuewalk.stages.networks import network_input, prepare, read_about
+from cuewalk.stages.networks import network_batches, prepare, read_about
 from cuewalk.stages.rows import batches, records_by_id
-from cuewalk.stages.runner import Job, main, progress
+from cuewalk.stages.runner import Job, main
 
 
 def run(job: Job) -> int:
@@ -40,13 +40,11 @@ def run(job: Job) -> int:
     net.to(device)
     cells, radius = about["grid"]["cells"], about["grid"]["radius"]
     rows, pictures = [], []
-    for some in progress(
-        batches(range(len(ids)), job.compute["batch_size"]), len(ids), "walk", weight=len
-    ):
-        seen = [records[ids[i]] for i in some]
-        images = normalise(network_input(job, seen, about["affinitynet"]["image_size"])).to(device)
+    seen, size = [records[id] for id in ids], about["affinitynet"]["image_size"]
+    steps = batches(range(len(ids)), job.compute["batch_size"])
+    for some, images in network_batches(job, seen, steps, size, "walk"):
         with torch.no_grad():
-            aff = affinities(net(images), radius).cpu()
+            aff = affinities(net(normalise(images.to(device))), radius).cpu()
         for index, i in enumerate(some):
             planes = _cell_planes(job, cues, ids[i], alphas, cells)
             rows.append(_walk(aff[index], planes, settings, radius))
