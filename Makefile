@@ -21,7 +21,7 @@ demo: .venv/ready
 	@echo "Open results/demo/report.html; the masks are in results/demo/masks/"
 
 test: .venv/ready
-	@pytest
+	@pytest -n 2 --dist loadfile
 
 faults: .venv/ready
 	@pytest -m "faults or not faults" tests/workflow/test_faults.py

@@ -22,7 +22,7 @@ from paired import COLUMNS, Row, as_text, show, timed, write_rows
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent
-NAMES = sorted({path.stem for path in HERE.glob("*.py")} - {"all", "paired", "scaling"})
+NAMES = sorted({path.stem for path in HERE.glob("*.py")} - {"all", "paired", "rates", "scaling"})
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 CORES = 2
 

@@ -139,3 +139,10 @@ def test_a_run_of_idle_cores_costs_more_than_its_work() -> None:
     assert detail == "2 jobs, 21 s on 2 cores, work 30 core seconds"
     assert whole.longest_pause(done) == 1
     assert whole.longest_pause([whole.Done(0, 9, 1), whole.Done(1, 2, 1)]) == -8
+
+
+def test_rates_of_a_whole_run_are_told() -> None:
+    command = [sys.executable, str(FOLDER / "rates.py"), "--quick", "--batch", "2"]
+    told = subprocess.check_output(command, text=True)
+    for part in ("fine-tuning", "cues", "CRF", "AffinityNet", "walk", "perturbation"):
+        assert part in told
