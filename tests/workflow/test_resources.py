@@ -1,6 +1,7 @@
 """What jobs ask for limits how many run at once, and is no reason to compute anything."""
 
 import os
+import re
 import shutil
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -21,6 +22,18 @@ def test_other_resources_compute_nothing_again(tiny, monkeypatch):
     monkeypatch.setitem(runs.ENVIRONMENT, "CUEWALK_GPU", "1")
     assert tiny.planned("--set-resources", "cues:mem_mb=9", "crf:runtime=9") == {}
     assert tiny.planned("--default-resources", "mem_mb=9", "slurm_partition='other'") == {}
+
+
+def test_only_what_trains_in_several_processes_asks_for_several_gpus(tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(runs.ENVIRONMENT, "CUEWALK_GPU", "1")
+    compute = {"compute": {"device": "cuda", "processes": 3}}
+    run = Run(tmp_path, merge_config(tiny.overlay, compute))
+    plan = run.snakemake_or_fail("--dry-run", "--quiet", "host", "--resources", "gpu=4").stdout
+    # The line of a job's resources, and no further than its own.
+    asked = dict(re.findall(r"^rule (\w+):(?:\n    .*)*?\n    resources: .*gpu=(\d)", plan, re.M))
+    several = {rule for rule, count in asked.items() if count == "3"}
+    assert several == {"classifier", "affinitynet"}
+    assert asked["cues"] == "1"
 
 
 @pytest.fixture

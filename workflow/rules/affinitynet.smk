@@ -19,7 +19,7 @@ rule affinitynet:
     resources:
         mem_mb=memory(8000, each=0.01, photographs=TO_LEARN),
         runtime=minutes(0.2, AFFINITYNET_VIEWS),
-        gpu=GPU,
+        gpu=GPU_TO_TRAIN,
     params:
         cfg=cfg("affinitynet", "grid", "seed"),
         code=code("affinitynet"),

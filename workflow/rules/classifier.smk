@@ -18,7 +18,7 @@ rule classifier:
     resources:
         mem_mb=memory(8000, each=0.002, photographs=TO_LEARN),
         runtime=minutes(0.2, CLASSIFIER_VIEWS),
-        gpu=GPU,
+        gpu=GPU_TO_TRAIN,
     params:
         cfg=cfg("classifier", "seed"),
         code=code("classifier"),

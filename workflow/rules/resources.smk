@@ -25,6 +25,8 @@ GPU = int(
         "CUEWALK_GPU", str(gpus_of_a_job(config["compute"]["device"]))
     )
 )
+# Each of several processes that train one network takes a GPU of its own.
+GPU_TO_TRAIN = GPU * config["compute"]["processes"]
 
 
 def memory(base, each=1, photographs=IN_SHARD):
