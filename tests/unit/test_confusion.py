@@ -10,19 +10,21 @@ from cuewalk.evaluate.confusion import (
     class_iou,
     confusion,
     mean_iou,
+    pixel_counts,
 )
 
 N = 4
 
 
 def photographs(count: int, accuracy: float, seed: int = 0) -> np.ndarray:
-    """Confusions of predictions that are right with the given probability; same truth per seed."""
+    """Counts of predictions that are right with the given probability; same truth per seed."""
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, N, (count, 12, 12)).astype(np.uint8)
     flips = rng.random(truth.shape)
     other = rng.integers(0, N, truth.shape).astype(np.uint8)
     prediction = np.where(flips < accuracy, truth, other)
-    return np.array([confusion(t, p, N) for t, p in zip(truth, prediction, strict=True)])
+    matrices = [confusion(t, p, N) for t, p in zip(truth, prediction, strict=True)]
+    return pixel_counts(np.array(matrices))
 
 
 def test_counts_and_iou_by_brute_force() -> None:
@@ -35,19 +37,19 @@ def test_counts_and_iou_by_brute_force() -> None:
         for p in range(N):
             assert matrix[t, p] == ((truth == t) & (prediction == p)).sum()
     known = truth != 255
-    iou = class_iou(matrix)
+    iou = class_iou(pixel_counts(matrix))
     for c in (0, 1, 3):
         both = ((truth == c) & (prediction == c)).sum()
         either = (known & ((truth == c) | (prediction == c))).sum()
         assert iou[c] == both / either
     assert np.isnan(iou[2])
-    assert mean_iou(matrix) == pytest.approx(iou[[0, 1, 3]].mean(), abs=1e-15)
+    assert mean_iou(pixel_counts(matrix)) == pytest.approx(iou[[0, 1, 3]].mean(), abs=1e-15)
 
 
 def test_void_alone_counts_nothing() -> None:
     matrix = confusion(np.full((2, 2), 255, np.uint8), np.zeros((2, 2), int), N)
     assert matrix.sum() == 0
-    assert np.isnan(mean_iou(matrix))
+    assert np.isnan(mean_iou(pixel_counts(matrix)))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_bootstrap_holds_the_figure_and_repeats() -> None:
 
 def test_bootstrap_draws_as_many_photographs_as_there_are() -> None:
     # Two photographs, one all right, one all wrong: a draw is (2, 0), (1, 1) or (0, 2).
-    per_image = np.array([[[4, 0], [0, 4]], [[0, 4], [4, 0]]])
+    per_image = pixel_counts(np.array([[[4, 0], [0, 4]], [[0, 4], [4, 0]]]))
     assert bootstrap_mean_iou(per_image, level=1.0) == (0.0, 1.0)
     assert bootstrap_mean_iou(per_image, level=0.4) == pytest.approx((1 / 3, 1 / 3))
     assert bootstrap_mean_iou(per_image[:1]) == (1.0, 1.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cuewalk.datasets.voc import VOC_CLASSES
+from cuewalk.evaluate.confusion import pixel_counts
 from cuewalk.evaluate.published import TABLE_4, VAL_IMAGES, comparable
 from cuewalk.evaluate.selection import FIXED, ORACLE, SELECTED, Scores, background_rows, mask_rows
 
@@ -26,7 +27,7 @@ def scores(source: str, split: str, *matrices: Any, images: int = 3, **walk: Any
     """One confusion per setting, the same for each photograph."""
     walk = {"beta": None, "steps": None} | walk
     settings = [setting | walk for setting in SETTINGS[: len(matrices)]]
-    return Scores(source, split, settings, np.array([matrices] * images))
+    return Scores(source, split, settings, pixel_counts(np.array([matrices] * images)))
 
 
 EVALUATED = [
@@ -94,7 +95,7 @@ def test_row_holds_the_iou_of_each_class() -> None:
 @pytest.mark.parametrize("how", ["no scores", "no photographs"])
 def test_without_a_selection_split_nothing_is_selected(how: str) -> None:
     none = [] if how == "no scores" else [
-        Scores(s.source, "select", s.settings, s.matrices[:0]) for s in CHOSEN_ON
+        Scores(s.source, "select", s.settings, s.counts[:0]) for s in CHOSEN_ON
     ]  # fmt: skip
     assert list(rows(selected=none)) == [("cue", FIXED), ("cue", ORACLE), ("walk", FIXED)]
 
@@ -111,7 +112,7 @@ def test_each_source_is_selected_by_its_own_scores() -> None:
 def test_figure_is_of_the_summed_confusion_not_a_mean_over_photographs() -> None:
     big, small = np.array(GOOD) * 10, np.array(POOR)
     uneven = Scores("cue", "evaluate", [SETTINGS[0] | {"beta": None, "steps": None}],
-                    np.array([[big], [small]]))  # fmt: skip
+                    pixel_counts(np.array([[big], [small]])))  # fmt: skip
     row = rows([uneven], [])["cue", FIXED]
     assert row["miou"] == pytest.approx(100 * 84 / (84 + 4 + 4))
 
@@ -120,8 +121,8 @@ def test_intervals_hold_the_figure_and_follow_the_seed() -> None:
     matrices = np.random.default_rng(0).integers(1, 50, (30, 1, 2, 2))
     matrices[:, :, [0, 1], [0, 1]] += 40
     setting = [SETTINGS[0] | {"beta": None, "steps": None}]
-    cue = Scores("cue", "evaluate", setting, matrices)
-    crf = Scores("crf", "evaluate", setting, matrices + np.array([[3, 0], [0, 3]]))
+    cue = Scores("cue", "evaluate", setting, pixel_counts(matrices))
+    crf = Scores("crf", "evaluate", setting, pixel_counts(matrices + np.array([[3, 0], [0, 3]])))
 
     def found(seed: int) -> list[dict[str, Any]]:
         return mask_rows([cue, crf], [], ["cat"], samples=300, seed=seed)

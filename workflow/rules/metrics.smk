@@ -21,7 +21,7 @@ rule metrics:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(2000, CONFUSIONS, JUDGED),
+        mem_mb=memory(2000 + CONFUSIONS * IN_SHARD, COUNTS, JUDGED),
     params:
         cfg=cfg("metrics", "seed"),
         code=code("metrics"),

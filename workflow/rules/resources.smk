@@ -14,9 +14,11 @@ JUDGED = sum(bool({"select", "evaluate"} & set(one.roles)) for one in LISTED)
 CLASSIFIER_VIEWS = TO_LEARN * config["classifier"]["training"]["epochs"]
 AFFINITYNET_VIEWS = TO_LEARN * config["affinitynet"]["epochs"]
 
-# Megabytes: of a photograph's row in its index, and of its confusions under every background.
+# Megabytes: of a photograph's row in its index, of its confusions under every background, and of the
+# counts that the tables take from them.
 ROW = 0.0015
 CONFUSIONS = 0.0007 * (len(CLASSES.names) + 1) ** 2
+COUNTS = 0.0042 * (len(CLASSES.names) + 1)
 
 # GPUs of a job that runs a network. A job on another machine reads these rules again: it asks for
 # what the run asked for, whatever that machine has.

@@ -1,7 +1,8 @@
 """Mean IoU from one confusion matrix summed over photographs (paper Table 4).
 
 A confusion matrix per photograph is all that evaluation needs: summing some of them gives the
-figure of that subset, and resampling them gives a bootstrap interval.
+figure of that subset, and resampling them gives a bootstrap interval. Of a matrix IoU takes three
+numbers per label alone, which for many labels and photographs is far less to hold.
 """
 
 from typing import Any
@@ -44,29 +45,41 @@ def confusion(
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 
-def class_iou(matrix: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
-    """Intersection over union of each class.
+def pixel_counts(matrix: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Of each label the pixels that are right, that are true and that are predicted.
 
     Args:
         matrix: (..., n, n) confusion, rows truth, columns prediction.
 
     Returns:
-        (..., n) in [0, 1]; NaN for a class that does not occur in the truth.
+        (..., 3, n); counts of several photographs may be added up.
     """
     right = np.diagonal(matrix, axis1=-2, axis2=-1)
-    true, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
+    return np.stack([right, matrix.sum(axis=-1), matrix.sum(axis=-2)], axis=-2).astype(np.int64)
+
+
+def class_iou(counts: NDArray[np.number[Any]]) -> NDArray[np.float64]:
+    """Intersection over union of each class.
+
+    Args:
+        counts: (..., 3, n) of `pixel_counts`.
+
+    Returns:
+        (..., n) in [0, 1]; NaN for a class that does not occur in the truth.
+    """
+    right, true, predicted = np.moveaxis(counts, -2, 0)
     union = np.where(true > 0, true + predicted - right, 1)
     iou: NDArray[np.float64] = np.where(true > 0, right / union, np.nan)
     return iou
 
 
-def mean_iou(matrix: NDArray[np.integer[Any]]) -> float:
+def mean_iou(counts: NDArray[np.number[Any]]) -> float:
     """Mean IoU over the classes that occur in the truth (NaN if none does).
 
     A class that is predicted but never true costs the classes it takes pixels from, and nothing
     more. Mind this on subsets: it is not the mean of the IoU over all classes.
     """
-    return float(_mean_over_true(matrix))
+    return float(_mean_over_true(counts))
 
 
 def bootstrap_mean_iou(
@@ -81,7 +94,7 @@ def bootstrap_mean_iou(
     It covers the choice of photographs only: neither training nor selection is repeated.
 
     Args:
-        per_image: (m, n, n) confusion of each photograph.
+        per_image: (m, 3, n) counts of each photograph.
         samples: number of resamplings.
         seed: of the resampling.
         level: share of the resampled figures that the interval holds.
@@ -106,7 +119,7 @@ def bootstrap_gain(
     both, do not widen the interval.
 
     Args:
-        before: (m, n, n) confusion of each photograph under the first prediction.
+        before: (m, 3, n) counts of each photograph under the first prediction.
         after: the same photographs, in the same order, under the second.
         samples: number of resamplings.
         seed: of the resampling.
@@ -119,7 +132,7 @@ def bootstrap_gain(
         ValueError: the two do not have the same shape.
     """
     if before.shape != after.shape:
-        raise ValueError(f"unpaired confusions: {before.shape} and {after.shape}")
+        raise ValueError(f"unpaired counts: {before.shape} and {after.shape}")
     gain = _resampled(after, samples, seed) - _resampled(before, samples, seed)
     return interval(gain, level)
 
@@ -162,10 +175,10 @@ def _resampled(per_image: NDArray[np.integer[Any]], samples: int, seed: int) -> 
     return _mean_over_true(sums.reshape(samples, *per_image.shape[1:]))
 
 
-def _mean_over_true(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean IoU over the last axis of (..., n, n) confusions."""
-    occurs = matrix.sum(axis=-1) > 0
-    total = np.where(occurs, class_iou(matrix), 0).sum(axis=-1)
+def _mean_over_true(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean IoU over the last axis of (..., 3, n) counts."""
+    occurs = counts[..., 1, :] > 0
+    total = np.where(occurs, class_iou(counts), 0).sum(axis=-1)
     count = occurs.sum(axis=-1)
     mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return mean

@@ -21,23 +21,23 @@ ORACLE = "best on evaluate (ground truth)"
 
 @dataclass(frozen=True)
 class Scores:
-    """Confusions of one source (cue, crf or walk) on one split.
+    """Pixel counts of one source (cue, crf or walk) on one split.
 
     Attributes:
         source: what was scored.
         split: role of the photographs.
         settings: description of each setting; the first is the config's own.
-        matrices: (n, settings, C + 1, C + 1) per photograph.
+        counts: (n, settings, 3, C + 1) per photograph, of `confusion.pixel_counts`.
     """
 
     source: str
     split: str
     settings: Sequence[Mapping[str, Any]]
-    matrices: NDArray[np.integer[Any]]
+    counts: NDArray[np.integer[Any]]
 
     def mean_ious(self) -> NDArray[np.float64]:
         """Mean IoU in [0, 1] of every setting (settings,)."""
-        return np.array([mean_iou(m) for m in self.matrices.sum(axis=0)])
+        return np.array([mean_iou(c) for c in self.counts.sum(axis=0)])
 
     def best(self) -> int:
         """The setting of highest mean IoU; the earlier one at a tie."""
@@ -62,12 +62,12 @@ def mask_rows(
         samples: of the bootstrap over photographs, for 95 % intervals.
         seed: of the bootstrap.
     """
-    base = evaluated[0].matrices[:, 0]
+    base = evaluated[0].counts[:, 0]
     rows = []
     for scores in evaluated:
         chosen = {FIXED: 0}
         for other in selected:
-            if other.source == scores.source and len(other.matrices):
+            if other.source == scores.source and len(other.counts):
                 chosen[SELECTED] = other.best()
         if scores.source == "cue":
             chosen[ORACLE] = scores.best()
@@ -85,7 +85,7 @@ def _row(
     samples: int,
     seed: int,
 ) -> dict[str, Any]:
-    per_image = scores.matrices[:, index]
+    per_image = scores.counts[:, index]
     total = per_image.sum(axis=0)
     low, high = bootstrap_mean_iou(per_image, samples=samples, seed=seed)
     gain_low, gain_high = bootstrap_gain(base, per_image, samples=samples, seed=seed)
@@ -119,7 +119,7 @@ def background_rows(scores: Scores) -> list[dict[str, Any]]:
         {
             "source": scores.source,
             "split": scores.split,
-            "images": len(scores.matrices),
+            "images": len(scores.counts),
             "beta": setting["beta"],
             "steps": setting["steps"],
             "background": setting["name"],

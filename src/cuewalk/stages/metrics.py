@@ -9,6 +9,7 @@ import pandas as pd
 
 from cuewalk.artifacts.store import read_store
 from cuewalk.artifacts.table import write_table
+from cuewalk.evaluate.confusion import pixel_counts
 from cuewalk.evaluate.labels import label_figures
 from cuewalk.evaluate.published import TABLE_4, comparable
 from cuewalk.evaluate.selection import FIXED, Scores, background_rows, mask_rows
@@ -39,24 +40,27 @@ def run(job: Job) -> int:
     write_table(_labels(job.inputs["confusion_labels"]), job.outputs["labels"])
     for row in rows:
         log.info("%s, %s, %s: %.2f", row["source"], row["chosen"], row["background"], row["miou"])
-    return len(scores["evaluate"][0].matrices)
+    return len(scores["evaluate"][0].counts)
 
 
 def _scores(job: Job, source: str, split: str) -> Scores:
-    """Gather a source's shards, keeping the photographs of one split, sorted by id."""
+    """Gather a source's shards, keeping the photographs of one split, sorted by id.
+
+    Only counts are kept: the matrices of all photographs would take far more memory.
+    """
     records = records_by_id(job)
     settings: Sequence[dict[str, Any]] = []
     rows: dict[str, np.ndarray] = {}
     for path in job.inputs[f"confusion_{source}"]:
         store = read_store(path / "confusion.zarr.zip")
         settings = store.attributes["settings"]
-        for row, id in enumerate(store.ids):
-            if split in records[id].splits:
-                rows[id] = store.arrays["confusion"][row]
+        of_shard = pixel_counts(store.arrays["confusion"]).astype(np.int32)
+        together = zip(store.ids, of_shard, strict=True)
+        rows |= {id: counts for id, counts in together if split in records[id].splits}
     labels = len(read_classes(job.input("classes"))) + 1
-    empty = np.zeros((0, len(settings), labels, labels), np.int32)
-    matrices = np.stack([rows[id] for id in sorted(rows)]) if rows else empty
-    return Scores(source, split, settings, matrices)
+    empty = np.zeros((0, len(settings), 3, labels), np.int32)
+    counts = np.stack([rows[id] for id in sorted(rows)]) if rows else empty
+    return Scores(source, split, settings, counts)
 
 
 def _with_published(row: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
@@ -68,9 +72,12 @@ def _with_published(row: dict[str, Any], classes: Sequence[str]) -> dict[str, An
 
 def _labels(paths: Sequence[Path]) -> pd.DataFrame:
     """Precision and share of the confident labels on the training photographs that have masks."""
-    stores = [read_store(path / "confusion.zarr.zip") for path in paths]
-    matrix = np.sum([s.arrays["confusion"].sum(axis=0) for s in stores], axis=0)
-    images = sum(len(s.ids) for s in stores)
+    images, sums = 0, []
+    for path in paths:
+        store = read_store(path / "confusion.zarr.zip")
+        images += len(store.ids)
+        sums.append(store.arrays["confusion"].sum(axis=0))
+    matrix = np.sum(sums, axis=0)
     figures = {k: 100 * v for k, v in label_figures(matrix).items()}
     return pd.DataFrame([{"split": "select", "images": images, **figures}])
 

@@ -15,7 +15,7 @@ from cuewalk.datasets.images import load_image
 from cuewalk.datasets.listing import ROLES
 from cuewalk.datasets.record import Record
 from cuewalk.evaluate.background import predict
-from cuewalk.evaluate.confusion import mean_iou
+from cuewalk.evaluate.confusion import mean_iou, pixel_counts
 from cuewalk.report.gallery import Score, choose, shown
 from cuewalk.report.page import build_page
 from cuewalk.report.panels import Panel
@@ -90,7 +90,7 @@ def _scores(job: Job) -> dict[str, Score]:
         for path in job.inputs[f"confusion_{source}"]:
             store = read_store(path / "confusion.zarr.zip")
             for id, matrices in zip(store.ids, store.arrays["confusion"], strict=True):
-                figure = {source: 100 * mean_iou(matrices[0])}
+                figure = {source: 100 * mean_iou(pixel_counts(matrices[0]))}
                 found[id] = replace(found.get(id, Score()), **figure)
     return found
 
