@@ -24,6 +24,12 @@ def test_other_resources_compute_nothing_again(tiny, monkeypatch):
     assert tiny.planned("--default-resources", "mem_mb=9", "slurm_partition='other'") == {}
 
 
+def test_a_run_may_have_thousands_of_shards(tiny, tmp_path):
+    many = {"shards": {"train": 9999, "evaluate": 9999}}
+    plan = Run(tmp_path, merge_config(tiny.overlay, many)).snakemake_or_fail("--dry-run").stdout
+    assert re.search(r"\bcues +22\b", plan)
+
+
 def test_only_what_trains_in_several_processes_asks_for_several_gpus(tiny, tmp_path, monkeypatch):
     monkeypatch.setitem(runs.ENVIRONMENT, "CUEWALK_GPU", "1")
     compute = {"compute": {"device": "cuda", "processes": 3}}

@@ -111,8 +111,8 @@ EXPLAINED = {"faithfulness": "perturbation", "cue_segmentation": "segmentation"}
 
 
 wildcard_constraints:
-    shard=r"(train|evaluate)-\d{3}",
-    index=r"train|evaluate-\d{3}",
+    shard=r"(train|evaluate)-\d{3,4}",
+    index=r"train|evaluate-\d{3,4}",
     method="|".join(MODULES),
 
 
