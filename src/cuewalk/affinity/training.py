@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms import v2
 
 from cuewalk.affinity.loss import affinities, affinity_loss
 from cuewalk.affinity.net import AffinityNet
@@ -22,6 +21,7 @@ from cuewalk.distributed.group import Group
 from cuewalk.distributed.layers import synchronise
 from cuewalk.epochs import Batches, How, Step, descend, run_epochs
 from cuewalk.errors import InputError
+from cuewalk.vision import v2
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from timm.layers.hybrid_embed import HybridEmbed
-from timm.layers.pos_embed import resample_abs_pos_embed
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cuewalk.errors import InputError
 from cuewalk.explain.support import check_supported
+from cuewalk.vision import HybridEmbed, VisionTransformer, resample_abs_pos_embed, timm
 
 COMPOSED = "composed"
 

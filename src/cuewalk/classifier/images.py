@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional as F
+
+from cuewalk.vision import v2
 
 Loader = Callable[[int], np.ndarray]
 
@@ -36,7 +36,7 @@ class Augment:
             image = v2.RandomResizedCrop(size, scale=self.crop, antialias=True)(image)
         image = squash(image, size)
         if torch.rand(()) < self.flip:
-            image = F.horizontal_flip(image)
+            image = v2.functional.horizontal_flip(image)
         if any(self.jitter):
             brightness, contrast, saturation, hue = self.jitter
             image = v2.ColorJitter(brightness, contrast, saturation, hue)(image)
@@ -49,7 +49,7 @@ def squash(image: Tensor, size: int) -> Tensor:
     """Resize (3, H, W) to (3, size, size); like the released code it drops the aspect ratio."""
     if tuple(image.shape[-2:]) == (size, size):
         return image
-    resized: Tensor = F.resize(image, [size, size], antialias=True)
+    resized: Tensor = v2.functional.resize(image, [size, size], antialias=True)
     return resized
 
 

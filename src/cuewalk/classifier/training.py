@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +18,7 @@ from cuewalk.distributed.layers import synchronise
 from cuewalk.epochs import Batches, How, Step, descend, run_epochs
 from cuewalk.errors import InputError
 from cuewalk.products import OneDnnLinear
+from cuewalk.vision import VisionTransformer
 
 
 @dataclass(frozen=True)

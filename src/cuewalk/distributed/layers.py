@@ -6,8 +6,6 @@ torch's SyncBatchNorm does the same for batch norms, on GPUs only.
 from typing import Any
 
 import torch
-from timm.layers.drop import DropBlock2d, DropPath
-from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -16,6 +14,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from cuewalk.distributed.group import Group
 from cuewalk.errors import InputError
+from cuewalk.vision import BatchNormAct2d, DropBlock2d, DropPath
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormAct2d)
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cuewalk.classifier.images import normalise
@@ -19,6 +18,7 @@ from cuewalk.evaluate.explanation import evaluated_map
 from cuewalk.explain.chance import random
 from cuewalk.explain.trace import class_token_alone
 from cuewalk.products import OneDnnLinear
+from cuewalk.vision import VisionTransformer
 
 FRACTIONS = LEVELS[1:]
 """Shares of the pixels that are removed: 0.1 to 0.9."""

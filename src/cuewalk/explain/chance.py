@@ -3,10 +3,10 @@
 import zlib
 
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from cuewalk.explain.support import check_supported
+from cuewalk.vision import VisionTransformer
 
 
 def random(model: nn.Module, images: Tensor, classes: Tensor, *, seed: int = 0) -> Tensor:

@@ -7,13 +7,10 @@ is refused here, by name, before any work is done.
 
 from collections.abc import Iterator
 
-from timm.layers.attention import Attention
-from timm.layers.mlp import Mlp
-from timm.layers.patch_embed import PatchEmbed
-from timm.models.vision_transformer import Block, VisionTransformer
 from torch import nn
 
 from cuewalk.errors import InputError
+from cuewalk.vision import Attention, Block, Mlp, PatchEmbed, VisionTransformer
 
 
 def check_supported(model: nn.Module) -> None:

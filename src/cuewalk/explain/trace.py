@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from timm.layers.attention import Attention
-from timm.layers.mlp import Mlp
-from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from cuewalk.errors import InputError
 from cuewalk.explain.support import check_supported
 from cuewalk.products import OneDnnLinear
+from cuewalk.vision import Attention, Block, Mlp, VisionTransformer
 
 
 @dataclass(frozen=True, eq=False)

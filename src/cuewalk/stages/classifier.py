@@ -6,7 +6,6 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 import torch
-from timm.models.vision_transformer import VisionTransformer
 
 from cuewalk.artifacts.atomic import atomic_file
 from cuewalk.artifacts.checkpoint import Checkpoint, delete_checkpoint, training_key
@@ -26,6 +25,7 @@ from cuewalk.stages.networks import image_loader, prepare, save_model
 from cuewalk.stages.processes import in_processes
 from cuewalk.stages.rows import class_indices, read_classes, records_by_id, with_role
 from cuewalk.stages.runner import Job, Work, log, main, progress_in_rounds
+from cuewalk.vision import VisionTransformer
 
 
 def run(job: Job, group: Group) -> Work:

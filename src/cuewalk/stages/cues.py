@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from timm.models.vision_transformer import VisionTransformer
 
 from cuewalk.artifacts.atomic import atomic_folder
 from cuewalk.artifacts.store import Store, pad_classes, write_store
@@ -14,6 +13,7 @@ from cuewalk.explain.relevance import relevance
 from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import class_indices, class_slots, equal_batches, shard_records
 from cuewalk.stages.runner import Job, main
+from cuewalk.vision import VisionTransformer
 
 
 def run(job: Job) -> int:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from cuewalk.artifacts.atomic import atomic_folder
@@ -17,6 +16,7 @@ from cuewalk.explain.registry import explainer
 from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import class_indices, class_slots, equal_batches, records_by_id
 from cuewalk.stages.runner import Job, main
+from cuewalk.vision import VisionTransformer
 
 
 def run(job: Job) -> int:

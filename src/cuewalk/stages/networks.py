@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from cuewalk.artifacts.atomic import atomic_file
@@ -21,6 +20,7 @@ from cuewalk.devices import take_gpu
 from cuewalk.errors import InputError
 from cuewalk.loading import Batched
 from cuewalk.stages.runner import Job, log, progress
+from cuewalk.vision import VisionTransformer
 
 
 def prepare(job: Job, *, alone: bool = True) -> torch.device:

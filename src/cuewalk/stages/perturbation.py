@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
 from cuewalk.artifacts.atomic import atomic_folder
@@ -14,6 +13,7 @@ from cuewalk.evaluate.perturbation import answers, ranked_maps, removal_order
 from cuewalk.stages.networks import load_classifier, network_batches, prepare
 from cuewalk.stages.rows import batches, present, records_by_id
 from cuewalk.stages.runner import Job, main
+from cuewalk.vision import VisionTransformer
 
 DIRECTIONS = ("negative", "positive")
 
