@@ -18,7 +18,7 @@ from pydensecrf import densecrf
 from sklearn.datasets import load_sample_image
 
 from cuewalk.crf import CrfSettings, dense_crf_pair
-from cuewalk.stages.crf import keep_freed_memory
+from cuewalk.stages.memory import keep_freed_memory
 
 ALPHAS = (4, 32)
 SETTINGS = CrfSettings()

@@ -32,6 +32,7 @@ from cuewalk.crf import dense_crf_pair
 from cuewalk.epochs import How
 from cuewalk.evaluate.perturbation import answers, removal_order
 from cuewalk.explain.relevance import relevance
+from cuewalk.stages.memory import keep_freed_memory
 
 LEARN, EVALUATE, CLASSES, CELLS = 10_582, 1_449, 1.5, 56
 IMAGENET, METHODS = 50_000, 7
@@ -166,6 +167,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tiny networks: shows that it runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed_memory()
     table = Table("run", "part", "of a", "seconds", "units", "hours")
     for cost in Rates(options.device, options.batch, options.quick).costs():
         hours = cost.seconds * cost.units / 3600

@@ -73,8 +73,9 @@ def test_strong_weights_do_not_underflow() -> None:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="memory is set up with glibc alone")
 def test_a_process_keeps_the_memory_it_frees() -> None:
     code = (
-        "import resource, numpy, cuewalk.stages.crf as crf\n"
-        "crf.keep_freed_memory() if {keep} else None\n"
+        "import resource, numpy\n"
+        "from cuewalk.stages.memory import keep_freed_memory\n"
+        "keep_freed_memory() if {keep} else None\n"
         "numpy.ones(2**26, numpy.uint8)\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "for _ in range(4): numpy.ones(2**26, numpy.uint8)\n"

@@ -1,6 +1,5 @@
 """Stage `crf`: dense CRF at both alphas: the confident foreground and background of a shard."""
 
-import ctypes
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,9 @@ from cuewalk.crf import CrfSettings, dense_crf_pair
 from cuewalk.datasets.images import load_image
 from cuewalk.resize import to_cells
 from cuewalk.stages.maps import photograph_cues
+from cuewalk.stages.memory import keep_freed_memory
 from cuewalk.stages.rows import records_by_id
 from cuewalk.stages.runner import Job, main, progress
-
-# Of malloc.h: from which size on memory comes from the system, and how much may lie idle.
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
 
 
 def run(job: Job) -> int:
@@ -42,18 +39,6 @@ def run(job: Job) -> int:
     with atomic_folder(job.outputs["crf"]) as folder:
         write_store(folder / "crf.zarr.zip", Store(cues.ids, arrays, {}))
     return len(cues.ids)
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep what it frees; does nothing where the C library is not glibc.
-
-    Every step of the CRF asks for buffers of the same sizes. glibc gives large ones back to the
-    system, which hands them out again filled with zeros: a tenth of the CRF's time.
-    """
-    if not hasattr(library := ctypes.CDLL(None), "mallopt"):
-        return
-    for option in (_MMAP_THRESHOLD, _TRIM_THRESHOLD):
-        library.mallopt(option, 2**30)
 
 
 def crf_settings(cfg: Mapping[str, Any]) -> CrfSettings:

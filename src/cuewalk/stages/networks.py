@@ -19,6 +19,7 @@ from cuewalk.datasets.record import Record
 from cuewalk.devices import take_gpu
 from cuewalk.errors import InputError
 from cuewalk.loading import Batched
+from cuewalk.stages.memory import keep_freed_memory
 from cuewalk.stages.runner import Job, log, progress
 from cuewalk.vision import VisionTransformer
 
@@ -43,6 +44,8 @@ def prepare(job: Job, *, alone: bool = True) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("compute.device: this machine shows torch no CUDA GPU; use cpu or auto.")
+    if name == "cpu":
+        keep_freed_memory()
     return torch.device(name)
 
 
