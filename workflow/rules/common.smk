@@ -368,14 +368,19 @@ def photographs_of(job):
     return sum("train" in one.roles for one in LISTED) if trains else 0
 
 
+def in_run(path):
+    """A path as seen from the run's folder, wherever Snakemake's storage keeps its copies."""
+    return str(path).split(f"{RUN}/", 1)[1]
+
+
 def start_watch():
     """Write down all jobs, for `cuewalk status`, and tell from now on that this process lives."""
     global WATCHED
     jobs = [
         PlannedJob(
             job.rule.name,
-            str(Path(str(job.log[0])).relative_to(RUN)),
-            str(Path(str(job.output.receipt)).relative_to(RUN)),
+            in_run(job.log[0]),
+            in_run(job.output.receipt),
             photographs_of(job),
             workflow.dag.needrun(job),
         )
