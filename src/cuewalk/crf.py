@@ -102,23 +102,16 @@ def _mean_field(
     _add_kernels(field, np.ascontiguousarray(image), settings)
     posterior, scratch, more_scratch = field.startInference()
     # A view of pydensecrf's own buffer: what is written here is what the next step reads.
-    shared = np.asarray(posterior).reshape(groups, labels, -1, copy=False)
-    _normalise(shared)
+    shared = np.asarray(posterior).T
+    # Which labels are of one problem. Summing them up by a product takes numpy half the time that
+    # it takes to add label by label, and a fraction of that along so short an axis.
+    together = np.kron(np.eye(groups), np.ones((labels, labels))).astype(np.float32)
+    totals = np.empty_like(shared)
+    np.divide(shared, np.matmul(shared, together, out=totals), out=shared)
     for _ in range(settings.iterations):
         field.stepInference(posterior, scratch, more_scratch)
-        _normalise(shared)
-    return shared.reshape(problems.shape).copy()
-
-
-def _normalise(shared: NDArray[np.float32]) -> None:
-    """Make the labels of each problem (axis 1) sum to 1, in place.
-
-    Label by label: numpy takes several times as long to reduce so short an axis.
-    """
-    first, *others = np.moveaxis(shared, 1, 0)
-    total = sum(others, first.copy())
-    for plane in (first, *others):
-        np.divide(plane, total, out=plane)
+        np.divide(shared, np.matmul(shared, together, out=totals), out=shared)
+    return np.ascontiguousarray(shared.T).reshape(problems.shape)
 
 
 def _add_kernels(field: Any, image: NDArray[np.uint8], settings: CrfSettings) -> None:
