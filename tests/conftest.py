@@ -9,12 +9,21 @@ import os
 import pytest
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
+def forbidden(report):
+    """The report as it is, but failed if it tells of a skip that the environment forbids."""
     if report.skipped and not hasattr(report, "wasxfail") and "CUEWALK_NO_SKIPS" in os.environ:
         report.outcome = "failed"
         report.longrepr = (
-            f"{item.nodeid} was skipped, which CUEWALK_NO_SKIPS forbids: {report.longrepr}"
+            f"{report.nodeid} was skipped, which CUEWALK_NO_SKIPS forbids: {report.longrepr}"
         )
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    return forbidden((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    return forbidden((yield))  # of a module that skips itself, as `importorskip` makes it

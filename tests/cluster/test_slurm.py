@@ -11,10 +11,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from runs import ENVIRONMENT, TINY, Run
+from runs import ENVIRONMENT, TINY, Run, products
 from slurm import Slurm
 
-from cuewalk.artifacts.receipts import read_receipt
 from cuewalk.config import merge_config
 
 pytestmark = pytest.mark.timeout(3000)
@@ -135,7 +134,7 @@ def test_the_run_is_that_of_one_machine(struck, local):
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    ours, theirs = contents(local), contents(struck)
+    ours, theirs = products(local.folder), products(struck.folder)
     assert ours == theirs
     assert len(ours) > 35
     assert not struck.temporary_files()
@@ -189,14 +188,3 @@ def memory(job: dict[str, str]) -> int:
     """Megabytes that a job asked for."""
     number, unit = re.fullmatch(r"(\d+)([MG])", job["MinMemoryNode"]).groups()  # type: ignore[union-attr]
     return int(number) * (1024 if unit == "G" else 1)
-
-
-def contents(run: Run) -> dict[str, str]:
-    """Receipt -> digest of the values that it claims, but for what tells how fast."""
-    found = {}
-    timed = {"faithfulness", "cue_segmentation", "report"}
-    for path in sorted(set(run.folder.rglob("*.json")) - set(run.folder.glob("logs/**/*"))):
-        receipt = read_receipt(path)
-        if receipt["stage"] not in timed:
-            found[str(path.relative_to(run.folder))] = receipt["product"]
-    return found

@@ -10,17 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
+from runs import ROOT, TINY, Run, products
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "workflow"), str(HERE.parent / "unit")]
-boto3 = pytest.importorskip("boto3")
-moto = pytest.importorskip("moto.server", reason="needs moto[server], a local S3")
-pytest.importorskip("snakemake_storage_plugin_s3")
-runs = pytest.importorskip("runs")
-
-from cuewalk.artifacts.receipts import read_receipt  # noqa: E402
-from cuewalk.config import merge_config  # noqa: E402
+from cuewalk.config import merge_config
 
 BUCKET = "cuewalk"
 LOGIN = {"aws_access_key_id": "name", "aws_secret_access_key": "word", "region_name": "us-east-1"}
@@ -55,7 +50,7 @@ class Storage:
 def storage() -> Iterator[Storage]:
     """A server with an empty bucket, stopped afterwards."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
     url = f"http://{host}:{port}"
@@ -66,25 +61,25 @@ def storage() -> Iterator[Storage]:
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Any:
+def local(tmp_path: Path) -> Run:
     """A small run on a disk, of photographs in VOC's layout."""
-    drawn = runs.Run(tmp_path / "drawn", runs.TINY)
+    drawn = Run(tmp_path / "drawn", TINY)
     drawn.work.mkdir()
     drawn.snakemake_or_fail("results/tiny/photographs")
     root = shutil.move(drawn.photographs, tmp_path / "photographs")
     changes = {"dataset": {"kind": "voc", "root": str(root)}, "tables": ["masks"]}
-    run = runs.Run(tmp_path / "local", merge_config(runs.TINY, changes))
+    run = Run(tmp_path / "local", merge_config(TINY, changes))
     run.work.mkdir()
     run.snakemake_or_fail()
     return run
 
 
-def test_results_on_s3(storage: Storage, local: Any, tmp_path: Path) -> None:
-    run = runs.Run(tmp_path / "work", local.overlay)
+def test_results_on_s3(storage: Storage, local: Run, tmp_path: Path) -> None:
+    run = Run(tmp_path / "work", local.overlay)
     run.work.mkdir()
     # Stopped half-way, and gone on with from another folder, which has nothing but the bucket.
     run.snakemake_or_fail(*storage.arguments(), "--until", "labels")
-    other = runs.Run(tmp_path / "elsewhere", local.overlay)
+    other = Run(tmp_path / "elsewhere", local.overlay)
     other.work.mkdir()
     rest = other.planned(*storage.arguments())
     assert not {"classifier", "cues", "crf", "labels"} & set(rest)
@@ -102,13 +97,6 @@ def test_results_on_s3(storage: Storage, local: Any, tmp_path: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "PYTHONPATH": str(runs.ROOT / "src")},
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
-
-
-def products(folder: Path) -> dict[str, str]:
-    """Receipt -> digest of what it claims, but for the report, which tells times."""
-    paths = set(folder.rglob("*.json")) - set(folder.glob("logs/**/*"))
-    receipts = {str(path.relative_to(folder)): read_receipt(path) for path in paths}
-    return {name: r["product"] for name, r in receipts.items() if r["stage"] != "report"}

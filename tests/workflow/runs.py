@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from cuewalk.artifacts.code import code_digest
+from cuewalk.artifacts.receipts import read_receipt
 from cuewalk.config import merge_config, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -156,6 +157,14 @@ class Run:
     def temporary_files(self) -> list[Path]:
         """Half-written artefacts that a stage left behind."""
         return [path for path in self.work.rglob(".*.tmp") if ".snakemake" not in path.parts]
+
+
+def products(folder: Path) -> dict[str, str]:
+    """Receipt -> digest of the values that it claims, but for what tells how fast."""
+    timed = {"faithfulness", "cue_segmentation", "report"}
+    paths = set(folder.rglob("*.json")) - set(folder.glob("logs/**/*"))
+    receipts = {str(path.relative_to(folder)): read_receipt(path) for path in paths}
+    return {name: r["product"] for name, r in receipts.items() if r["stage"] not in timed}
 
 
 def _command(
