@@ -9,20 +9,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from crf import both, made
+from crf import both, repeat
 from paired import Part, Row, at_least, compare, main
-
-
-def job(images: int, width: int, height: int) -> None:
-    """What a process does: sharpen the cue of a few photographs."""
-    inputs = made(width, height)
-    for _ in range(images):
-        both(*inputs)
 
 
 def share(pool: ProcessPoolExecutor, jobs: int, images: int, size: tuple[int, int]) -> None:
     """Cut the work into so many jobs and wait for all."""
-    waiting = [pool.submit(job, images // jobs, *size) for _ in range(jobs)]
+    waiting = [pool.submit(repeat, both, size, images // jobs) for _ in range(jobs)]
     for one in waiting:
         one.result()
 

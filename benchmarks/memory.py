@@ -17,8 +17,8 @@ BATCH, EARLY = 4, 20
 def rows(quick: bool = False) -> list[Row]:
     """The claim as measured."""
     torch.manual_seed(0)
-    name, side = ("vit_tiny_patch16_224", 64) if quick else ("vit_tiny_patch16_224", 224)
-    network = timm.create_model(name, img_size=side).eval()
+    side = 64 if quick else 224
+    network = timm.create_model("vit_tiny_patch16_224", img_size=side).eval()
     classes = torch.tensor([[3] * BATCH])
     held = []
     for _ in range((40 if quick else 1000) // BATCH):

@@ -1,6 +1,7 @@
 """How long the costly stages take a photograph at the paper's sizes, and a whole run by that.
 
     python benchmarks/rates.py                              # core hours
+    python benchmarks/rates.py --usual-memory               # unlike the stages, which keep it
     python benchmarks/rates.py --device cuda --batch 32     # GPU hours
 
 Random weights, photographs that are tensors already: what loads, writes or starts is left out. On a
@@ -21,6 +22,7 @@ from paired import timed
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from cuewalk.affinity.loss import affinities
 from cuewalk.affinity.net import AffinityNet
@@ -54,19 +56,6 @@ class Cost:
     units: float
 
 
-class Ready:
-    """Photographs that are tensors already, each with a second item."""
-
-    def __init__(self, images: Tensor, others: Tensor) -> None:
-        self.images, self.others, self.epoch = images, others, 0
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        return self.images[index], self.others[index]
-
-
 class Rates:
     """Seconds of each part, on one device."""
 
@@ -95,7 +84,7 @@ class Rates:
         """A photograph, once."""
         model = build_model(self.hybrid, 20)
         images = self.images(self.hybrid["image_size"])
-        ready = Ready(images, torch.arange(self.batch))
+        ready = TensorDataset(images, torch.arange(self.batch))
         how, targets = How(self.device), torch.zeros(self.batch, 20)
         return self.seconds(
             lambda: list(train(model, ready, targets, FINE_TUNING, 0, how)), self.batch
@@ -112,7 +101,7 @@ class Rates:
         """A photograph, once."""
         net = AffinityNet(stem_of(build_model(self.hybrid, 20)), 512, (), CELLS)
         labels = torch.randint(0, 2, (self.batch, CELLS, CELLS), dtype=torch.uint8)
-        ready = Ready(self.images(self.hybrid["image_size"]), labels)
+        ready = TensorDataset(self.images(self.hybrid["image_size"]), labels)
         how = How(self.device)
         return self.seconds(lambda: list(train_affinity(net, ready, AFFINITY, 0, how)), self.batch)
 
@@ -164,10 +153,14 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu (the default), cuda or mps")
     parser.add_argument("--batch", type=int, default=4, help="photographs at once (4)")
+    parser.add_argument(
+        "--usual-memory", action="store_true", help="let the C library hand freed memory back"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny networks: shows that it runs")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    keep_freed_memory()
+    if not options.usual_memory:
+        keep_freed_memory()
     table = Table("run", "part", "of a", "seconds", "units", "hours")
     for cost in Rates(options.device, options.batch, options.quick).costs():
         hours = cost.seconds * cost.units / 3600

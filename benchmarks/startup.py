@@ -1,7 +1,8 @@
 """Claim: a job of a stage without a network starts in about a second.
 
 A whole job that does nothing: imports, arguments, the check of its code, its receipt. Beside it
-`python -c pass`; the figure is seconds beyond that, CPU time of the process.
+`python -c pass`; the figure is seconds beyond that, CPU time of the process. A job with a network,
+too, as it is and where torch's compiler is loaded, which it spares.
 """
 
 import os
@@ -12,12 +13,14 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from paired import Row, at_most, main
+from paired import Limits, Row, at_most, main
 
 from cuewalk.artifacts.code import code_digest
 
 STAGES = ("crf", "labels", "metrics")
+NETWORK = "cues"
 IDLE = """
+{before}
 import cuewalk.stages.{stage}
 from cuewalk.stages.runner import main
 main("cuewalk.stages.{stage}", lambda job: 0)
@@ -33,12 +36,12 @@ def seconds(*arguments: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def start(stage: str, folder: Path) -> float:
+def start(stage: str, folder: Path, before: str = "") -> float:
     """CPU time of an idle job of a stage, which leaves its log and receipt in a folder."""
     receipt = folder / f"{stage}.json"
     given = ["--cfg", "{}", "--code", code_digest(f"cuewalk.stages.{stage}")]
     given += ["--log", str(folder / f"{stage}.log"), "--receipt", str(receipt)]
-    took = seconds("-c", IDLE.format(stage=stage), *given)
+    took = seconds("-c", IDLE.format(stage=stage, before=before), *given)
     assert receipt.is_file()
     return took
 
@@ -46,18 +49,21 @@ def start(stage: str, folder: Path) -> float:
 def rows(quick: bool = False) -> list[Row]:
     """The claims as measured."""
     rounds = 1 if quick else 7
-    extra: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    jobs = [(f"an idle {stage} job", at_most(1.5, 1), stage, "") for stage in STAGES]
+    jobs.append((f"an idle {NETWORK} job", Limits(), NETWORK, ""))
+    jobs.append(("the same with torch's compiler", Limits(), NETWORK, "import torch._dynamo"))
+    extra: list[list[float]] = [[] for _ in jobs]
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(rounds + 1):
-            for stage, some in extra.items():
-                some.append(start(stage, Path(folder)) - seconds("-c", "pass"))
+            for (_, _, stage, before), some in zip(jobs, extra, strict=True):
+                some.append(start(stage, Path(folder), before) - seconds("-c", "pass"))
     return [
-        at_most(1.5, 1).row(
-            f"start of an idle {stage} job, seconds beyond python -c pass",
+        limits.row(
+            f"start of {name}, seconds beyond python -c pass",
             median(some[1:]),  # the first one fills the disk's cache
             f"{rounds} rounds, {min(some[1:]):.2f} to {max(some[1:]):.2f}",
         )
-        for stage, some in extra.items()
+        for (name, limits, _, _), some in zip(jobs, extra, strict=True)
     ]
 
 

@@ -103,13 +103,13 @@ def _mean_field(
     posterior, scratch, more_scratch = field.startInference()
     # A view of pydensecrf's own buffer: what is written here is what the next step reads.
     shared = np.asarray(posterior).T
-    # Which labels are of one problem. Summing them up by a product takes numpy half the time that
-    # it takes to add label by label, and a fraction of that along so short an axis.
+    # Which labels are of one problem: numpy sums them up faster by a product than along so short
+    # an axis.
     together = np.kron(np.eye(groups), np.ones((labels, labels))).astype(np.float32)
     totals = np.empty_like(shared)
-    np.divide(shared, np.matmul(shared, together, out=totals), out=shared)
-    for _ in range(settings.iterations):
-        field.stepInference(posterior, scratch, more_scratch)
+    for step in range(settings.iterations + 1):
+        if step:
+            field.stepInference(posterior, scratch, more_scratch)
         np.divide(shared, np.matmul(shared, together, out=totals), out=shared)
     return np.ascontiguousarray(shared.T).reshape(problems.shape)
 

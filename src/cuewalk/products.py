@@ -1,7 +1,7 @@
 """Products of float32 matrices on a CPU through oneDNN, where torch has it.
 
-Torch itself takes MKL for them, which is half as fast on processors that are not Intel's. The
-operator used here is the one that torch.compile puts in place. Everything else is left to torch.
+Torch itself takes MKL for them, which is about half as fast on AMD's processors. The operator used
+here is the one that torch.compile puts in place. Everything else is left to torch.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,8 @@
 """What cuewalk uses of timm and torchvision, loaded without torch's compiler.
 
 While they are imported both tell torch's compiler to leave some functions alone, and torch loads it
-whole to hear that: more than a second in every job, for a compiler that no stage uses. So here it
-is stood in for as long as the imports last; whoever wants it afterwards gets the real one.
+whole to hear that, in every job, for a compiler that no stage uses. So here it is stood in for as
+long as the imports last; whoever wants it afterwards gets the real one.
 """
 
 import sys

@@ -11,14 +11,12 @@ from cuewalk.crf import CrfSettings, dense_crf_pair
 from cuewalk.datasets.images import load_image
 from cuewalk.resize import to_cells
 from cuewalk.stages.maps import photograph_cues
-from cuewalk.stages.memory import keep_freed_memory
 from cuewalk.stages.rows import records_by_id
 from cuewalk.stages.runner import Job, main, progress
 
 
 def run(job: Job) -> int:
     """Write output `crf`: posteriors pooled to cells; cfg: cue_map, crf, grid."""
-    keep_freed_memory()
     cfg, cells = job.cfg["crf"], job.cfg["grid"]["cells"]
     cues = read_store(job.input("cues") / "cues.zarr.zip")
     records = records_by_id(job)

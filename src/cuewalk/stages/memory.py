@@ -11,8 +11,8 @@ def keep_freed_memory() -> None:
     """Let this process keep what it frees; does nothing where the C library is not glibc.
 
     Steps of a CRF, or of a network's layers, ask for large buffers of the same sizes again and
-    again. glibc gives those back to the system, which hands them out again filled with zeros: a
-    tenth of a CRF's time, a fifth of a large network's.
+    again. glibc gives those back to the system, which hands them out again filled with zeros, and
+    that takes time.
     """
     library = ctypes.CDLL(None)
     if hasattr(library, "mallopt"):

@@ -19,7 +19,6 @@ from cuewalk.datasets.record import Record
 from cuewalk.devices import take_gpu
 from cuewalk.errors import InputError
 from cuewalk.loading import Batched
-from cuewalk.stages.memory import keep_freed_memory
 from cuewalk.stages.runner import Job, log, progress
 from cuewalk.vision import VisionTransformer
 
@@ -44,8 +43,6 @@ def prepare(job: Job, *, alone: bool = True) -> torch.device:
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("compute.device: this machine shows torch no CUDA GPU; use cpu or auto.")
-    if name == "cpu":
-        keep_freed_memory()
     return torch.device(name)
 
 
@@ -65,7 +62,8 @@ def network_batches(
         The rows of a batch and its photographs (n, 3, size, size) in [0, 1], on the CPU.
     """
     rows = [list(step) for step in steps]
-    batches = Batched(_Inputs(job.root, records, size), rows, job.compute["workers"])
+    inputs = _Inputs(image_loader(job.root, records), len(records), size)
+    batches = Batched(inputs, rows, job.compute["workers"])
     together = zip(rows, batches, strict=True)
     yield from progress(together, len(records), text, weight=lambda step: len(step[0]))
 
@@ -73,14 +71,14 @@ def network_batches(
 class _Inputs:
     """Photographs as a network sees them, each (3, size, size) in [0, 1]."""
 
-    def __init__(self, root: Path, records: Sequence[Record], size: int) -> None:
-        self.root, self.records, self.size = root, records, size
+    def __init__(self, load: Loader, count: int, size: int) -> None:
+        self.load, self.count, self.size = load, count, size
 
     def __len__(self) -> int:
-        return len(self.records)
+        return self.count
 
     def __getitem__(self, row: int) -> torch.Tensor:
-        return to_tensor(pil_squash(load_image(self.root, self.records[row]), self.size))
+        return to_tensor(pil_squash(self.load(row), self.size))
 
 
 def image_loader(root: Path, records: Sequence[Record]) -> Loader:

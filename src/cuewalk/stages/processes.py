@@ -26,6 +26,7 @@ from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from cuewalk.distributed.group import ALONE, Group
 from cuewalk.errors import InputError
+from cuewalk.stages.memory import keep_freed_memory
 from cuewalk.stages.runner import Job, Stage, Work, log, log_to
 
 Run = Callable[[Job, Group], Work]
@@ -136,6 +137,7 @@ def _work(
 ) -> None:
     """One process, from start to end; tells what came of it."""
     _end_with_parent()
+    keep_freed_memory()
     # Those that load photographs start as in a training in one process.
     set_start_method(start_method, force=True)
     if job.log:

@@ -20,6 +20,7 @@ from cuewalk.artifacts.atomic import remove_leftovers
 from cuewalk.artifacts.code import code_digest
 from cuewalk.artifacts.provenance import Provenance
 from cuewalk.errors import InputError, disk_sentence
+from cuewalk.stages.memory import keep_freed_memory
 from cuewalk.watch.bars import progress, progress_in_rounds, progress_of, say, watch_job
 from cuewalk.watch.pulse import Pulse, state_path
 
@@ -89,6 +90,7 @@ Stage = Callable[[Job], int | Work]
 
 def main(module: str, stage: Stage) -> None:
     """Run a stage from the command line; exit with 0, or with 1 and one sentence."""
+    keep_freed_memory()
     arguments = _parse()
     log_to(arguments.log, arguments.shard)
     cfg = json.loads(arguments.cfg)
